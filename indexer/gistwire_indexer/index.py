@@ -1,0 +1,199 @@
+"""What an article index is. The embedded index and Elasticsearch implement it and pass one contract-test class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from gistwire_models.encoder import Embedding
+
+from gistwire_indexer.article import Article
+from gistwire_indexer.filter import Filter
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleToIndex:
+    """An article with what is derived from it before it is written.
+
+    Attributes:
+        article: the article.
+        embedding: ``float32 [dimension]`` of `article.text`, unit length.
+        fingerprint: near-duplicate fingerprint of `article.text` (deduplication.py); empty for texts too short.
+        duplicate_of: identifier of the earliest article that this one nearly repeats; None if there is none.
+    """
+
+    article: Article
+    embedding: Embedding = field(compare=False)
+    fingerprint: tuple[int, ...] = ()
+    duplicate_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedArticle:
+    """An article as the index holds it.
+
+    Attributes:
+        article: the article.
+        revision: `article.revision()`.
+        indexed: when this revision was written.
+        duplicate_of: identifier of the earliest article that this one nearly repeats; None if there is none.
+        embedding: ``float32 [dimension]``, unit length.
+    """
+
+    article: Article
+    revision: str
+    indexed: datetime
+    duplicate_of: str | None
+    embedding: Embedding = field(compare=False, repr=False)
+
+
+class WriteOutcome(Enum):
+    """What became of an article that was written."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalQuery:
+    """What is retrieved.
+
+    Attributes:
+        text: the query for lexical retrieval; None leaves that list empty.
+        embedding: the query for dense retrieval, ``float32 [dimension]``; None leaves that list empty.
+        filter: which articles take part; None for all.
+        depth: longest length of each list.
+    """
+
+    text: str | None
+    embedding: Embedding | None = field(compare=False)
+    filter: Filter | None = None
+    depth: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """An article in one of the two lists.
+
+    Attributes:
+        id: the article's identifier.
+        score: BM25 score in the lexical list, cosine in the dense one; comparable within the list only.
+    """
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedLists:
+    """The two lists of a query, each best first, ties broken by identifier.
+
+    Attributes:
+        lexical: articles that contain at least one term of the query.
+        dense: the articles nearest to the query.
+    """
+
+    lexical: tuple[Retrieved, ...]
+    dense: tuple[Retrieved, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSummary:
+    """A summary that does not depend on a query, stored with its article.
+
+    Attributes:
+        article_id: the article.
+        revision: the revision that was summarized.
+        model: name and version of the summarizer, as ``"name@version"``.
+        text: the summary.
+        origin: value of the `Origin` it came from.
+        log_probability: mean log-probability of its tokens; None for texts that no model generated.
+        embedding: ``float32 [dimension]`` of the text.
+    """
+
+    article_id: str
+    revision: str
+    model: str
+    text: str
+    origin: str
+    log_probability: float | None = None
+    embedding: Embedding | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatistics:
+    """What is in an index.
+
+    Attributes:
+        articles: number of articles.
+        summaries: number of stored summaries.
+        bytes_on_disk: size of the files, in bytes; 0 if not known.
+        languages: number of articles by language.
+        sources: number of articles by source.
+    """
+
+    articles: int
+    summaries: int
+    bytes_on_disk: int
+    languages: Mapping[str, int]
+    sources: Mapping[str, int]
+
+
+class ArticleIndex(Protocol):
+    """Holds articles and finds them.
+
+    Every write is durable, and visible to reads that begin after it returned, in this process and in others.
+    All methods may raise IndexUnavailableError.
+    """
+
+    async def write(self, articles: Sequence[ArticleToIndex]) -> list[WriteOutcome]:
+        """Writes articles in one transaction, replacing earlier revisions with the same identifiers.
+
+        The same revision again changes nothing (UNCHANGED). A new revision drops the stored summaries of the old.
+        An identifier may occur several times: the articles are written in order.
+        """
+        ...
+
+    async def delete(self, ids: Sequence[str]) -> list[bool]:
+        """Deletes articles with their stored summaries; says for each whether there was one."""
+        ...
+
+    async def get(self, ids: Sequence[str]) -> list[IndexedArticle | None]:
+        """Returns articles in the order of `ids`; None for those that do not exist."""
+        ...
+
+    async def revisions(self, ids: Sequence[str]) -> list[str | None]:
+        """Returns the revision of each article; None for those that do not exist."""
+        ...
+
+    async def retrieve(self, query: RetrievalQuery) -> RetrievedLists:
+        """Finds articles by words and by meaning."""
+        ...
+
+    async def near_duplicates(self, fingerprints: Sequence[tuple[int, ...]]) -> list[list[str]]:
+        """Returns for each fingerprint the articles whose fingerprints share a value with it, earliest first.
+
+        At most 16 for each; for an empty fingerprint none.
+        """
+        ...
+
+    async def store_summary(self, summary: StoredSummary) -> bool:
+        """Stores a summary if its revision is still the article's; says whether it did.
+
+        One summary is kept for each article and model: the latest.
+        """
+        ...
+
+    async def stored_summaries(self, ids: Sequence[str], model: str) -> list[StoredSummary | None]:
+        """Returns the stored summary of each article's present revision by `model`; None where there is none."""
+        ...
+
+    async def statistics(self) -> IndexStatistics:
+        """Counts what is in the index."""
+        ...
+
+    async def close(self) -> None:
+        """Gives back what the index holds; later calls raise IndexUnavailableError. May be called twice."""
+        ...

@@ -1,0 +1,1 @@
+"""Text encoders and summarizers: a Protocol each, and engines behind it."""

@@ -1,0 +1,128 @@
+"""What a summarizer is: an article in, drafts and then candidate summaries out."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from gistwire_models.encoder import Embedding, ModelVersion
+
+
+class Origin(Enum):
+    """Where the text of a summary comes from."""
+
+    GENERATED = "generated"
+    """Written by a generating model."""
+    EXTRACTED = "extracted"
+    """Sentences of the article, word for word."""
+    HEADLINE = "headline"
+    """The article's headline."""
+
+
+class FinishReason(Enum):
+    """Why the writing of a summary ended."""
+
+    COMPLETE = "complete"
+    """The text is complete."""
+    LENGTH = "length"
+    """The limit of tokens was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRequest:
+    """An article to be summarized.
+
+    Attributes:
+        article_id: the article's identifier.
+        revision: the revision of the article that is read.
+        headline: the headline, plain text.
+        body: the text, plain; may be empty.
+        language: ISO 639-1 code, or ``"und"``.
+        query: what the summary is for; None for one of the article as a whole.
+        query_embedding: ``float32 [dimension]`` of `query`, if it is known.
+        article_embedding: ``float32 [dimension]`` of the article, if it is known.
+        candidates: how many candidates are wanted, at least 1. Fewer may come.
+        max_tokens: longest candidate, in tokens of the encoder's vocabulary.
+        stream_drafts: whether drafts are wanted.
+    """
+
+    article_id: str
+    revision: str
+    headline: str
+    body: str
+    language: str
+    query: str | None = None
+    query_embedding: Embedding | None = field(default=None, compare=False)
+    article_embedding: Embedding | None = field(default=None, compare=False)
+    candidates: int = 1
+    max_tokens: int = 64
+    stream_drafts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DraftDelta:
+    """A piece of the draft: append it to what came before.
+
+    Attributes:
+        text: the text to append, with its leading space.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible summary.
+
+    Attributes:
+        text: the text; never empty.
+        origin: where it comes from.
+        query_focused: whether it was written for the query.
+        finish_reason: why writing ended.
+        log_probability: mean log-probability of its tokens; None for texts that no model generated.
+        embedding: ``float32 [dimension]`` of the text, if the summarizer knows it.
+    """
+
+    text: str
+    origin: Origin
+    query_focused: bool = False
+    finish_reason: FinishReason = FinishReason.COMPLETE
+    log_probability: float | None = None
+    embedding: Embedding | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """All candidates of an article, the summarizer's favourite first; at least one.
+
+    The draft that was streamed before is the text of the first.
+    """
+
+    candidates: tuple[Candidate, ...]
+
+
+class Summarizer(Protocol):
+    """Writes candidate summaries of an article."""
+
+    @property
+    def model(self) -> ModelVersion:
+        """Name and version of the model."""
+        ...
+
+    def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+        """Summarizes one article.
+
+        Yields:
+            any number of DraftDelta (none unless `request.stream_drafts`), then one Candidates, last.
+
+        Raises:
+            ModelOverloadedError: the engine's queue is full.
+            ModelUnavailableError: the engine does not answer, or was closed.
+
+        Closing the generator, or cancelling the task that iterates it, stops the work.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Gives back what the summarizer holds. Calls that wait end with ModelUnavailableError."""
+        ...
