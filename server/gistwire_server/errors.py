@@ -1,0 +1,182 @@
+"""Errors of the server package, and the one mapping from errors to gRPC statuses.
+
+GistwireServerError             anything that the server refuses or cannot do
+├── InvalidRequestError         fields of the request break their limits
+├── PageTokenError
+│   ├── PageTokenInvalidError   the token was not made by this deployment, or was changed
+│   ├── PageTokenMismatchError  the request differs from that of the first page
+│   └── PageTokenExpiredError   the token is older than tokens are kept
+├── ArticleNotFoundError        there is no article with this identifier
+├── OverloadedError             too much work is under way
+├── UnsupportedError            this version does not do that yet
+└── ConfigurationError          the configuration cannot be read or makes no sense
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+from gistwire_indexer.errors import ArticleError, FilterError, IndexUnavailableError
+from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+DOMAIN = "gistwire"
+
+_log = structlog.get_logger(__name__)
+
+
+class GistwireServerError(Exception):
+    """Anything that the server refuses or cannot do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """What is wrong with a field.
+
+    Attributes:
+        field: path of the field in the request, such as ``"retrieval.depth"``.
+        description: what is wrong, in a sentence without the field's name.
+    """
+
+    field: str
+    description: str
+
+
+class InvalidRequestError(GistwireServerError):
+    """Fields of the request break their limits.
+
+    Attributes:
+        violations: one for each field that does; at least one.
+    """
+
+    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        super().__init__("; ".join(f"{each.field} {each.description}" for each in violations))
+        self.violations = tuple(violations)
+
+
+class PageTokenError(GistwireServerError):
+    """A page token cannot be used."""
+
+
+class PageTokenInvalidError(PageTokenError):
+    """The token was not made by this deployment, or was changed."""
+
+
+class PageTokenMismatchError(PageTokenError):
+    """The request differs from that of the first page."""
+
+
+class PageTokenExpiredError(PageTokenError):
+    """The token is older than tokens are kept."""
+
+
+class ArticleNotFoundError(GistwireServerError):
+    """There is no article with this identifier."""
+
+
+class OverloadedError(GistwireServerError):
+    """Too much work is under way.
+
+    Attributes:
+        retry_after_s: seconds after which trying again makes sense.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class UnsupportedError(GistwireServerError):
+    """This version does not do that yet."""
+
+
+class ConfigurationError(GistwireServerError):
+    """The configuration cannot be read or makes no sense."""
+
+
+def status_of(error: BaseException) -> status_pb2.Status:
+    """Maps an error to the status that tells a client of it.
+
+    An error that is not known here becomes INTERNAL with a fixed message: what it says may be of use to an
+    attacker or hold user text, and belongs in the log.
+    """
+    match error:
+        case InvalidRequestError():
+            violations = [
+                error_details_pb2.BadRequest.FieldViolation(field=each.field, description=each.description)
+                for each in error.violations
+            ]
+            return _status(
+                code_pb2.INVALID_ARGUMENT,
+                "INVALID_FIELD",
+                str(error),
+                error_details_pb2.BadRequest(field_violations=violations),
+            )
+        case ArticleError():
+            violation = error_details_pb2.BadRequest.FieldViolation(
+                field=error.field, description=error.description
+            )
+            details = error_details_pb2.BadRequest(field_violations=[violation])
+            return _status(code_pb2.INVALID_ARGUMENT, "INVALID_ARTICLE", str(error), details)
+        case FilterError():
+            violation = error_details_pb2.BadRequest.FieldViolation(field="filter", description=str(error))
+            details = error_details_pb2.BadRequest(field_violations=[violation])
+            return _status(code_pb2.INVALID_ARGUMENT, "INVALID_FILTER", f"filter: {error}", details)
+        case PageTokenInvalidError():
+            return _status(code_pb2.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", str(error))
+        case PageTokenMismatchError():
+            return _status(code_pb2.INVALID_ARGUMENT, "PAGE_TOKEN_MISMATCH", str(error))
+        case PageTokenExpiredError():
+            return _status(code_pb2.FAILED_PRECONDITION, "PAGE_TOKEN_EXPIRED", str(error))
+        case ArticleNotFoundError():
+            return _status(code_pb2.NOT_FOUND, "ARTICLE_NOT_FOUND", str(error))
+        case OverloadedError() | ModelOverloadedError():
+            delay = Duration()
+            delay.FromMilliseconds(round(error.retry_after_s * 1000))
+            retry = error_details_pb2.RetryInfo(retry_delay=delay)
+            return _status(code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED", str(error), retry)
+        case UnsupportedError():
+            return _status(code_pb2.UNIMPLEMENTED, "NOT_IMPLEMENTED", str(error))
+        case IndexUnavailableError():
+            return _status(code_pb2.UNAVAILABLE, "INDEX_UNAVAILABLE", "the article index does not answer")
+        case ModelUnavailableError():
+            return _status(code_pb2.UNAVAILABLE, "MODEL_UNAVAILABLE", "a model does not answer")
+        case TimeoutError():
+            return _status(code_pb2.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the time for this call ran out")
+        case _:
+            return _status(code_pb2.INTERNAL, "INTERNAL", "an error that the server's log tells of")
+
+
+def _status(code: int, reason: str, message: str, *details: Message) -> status_pb2.Status:
+    status = status_pb2.Status(code=code, message=message)
+    for detail in (error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN), *details):
+        packed = AnyMessage()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
+
+
+@asynccontextmanager
+async def reporting_errors(context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
+    """Ends the call with the status of an error that is raised inside.
+
+    A context manager, not an interceptor, because an interceptor sees a stream's generator and not what is raised
+    while it runs. Cancellation passes through.
+    """
+    try:
+        yield
+    except (asyncio.CancelledError, grpc.aio.AbortError):
+        raise
+    except Exception as error:
+        status = status_of(error)
+        if status.code == code_pb2.INTERNAL:
+            _log.exception("call_failed")
+        await context.abort_with_status(rpc_status.to_status(status))

@@ -1,0 +1,169 @@
+"""Tokens that the server hands out and takes back: page tokens, which pin a fused list, and attribution tokens.
+
+A page token holds the list itself, so any replica can go on with it and none has to remember it. Tokens are
+signed, so that a client can neither read anything into them nor make one up.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import msgspec
+
+from gistwire_server.errors import PageTokenExpiredError, PageTokenInvalidError, PageTokenMismatchError
+from gistwire_server.plan import SearchPlan
+from gistwire_server.retrieval import FusedHit
+
+MAX_TOKEN_CHARACTERS = 262_144
+_MAX_DECOMPRESSED_BYTES = 2 * 1024 * 1024
+_SIGNATURE_BYTES = 16
+_KEY_BYTES = 32
+
+WallClock = Callable[[], float]
+"""Seconds since the epoch."""
+
+
+class _PageState(msgspec.Struct, array_like=True, frozen=True):
+    """What a page token holds."""
+
+    expires: float
+    fingerprint: str
+    offset: int
+    hits: list[tuple[str, float, float | None, float | None, int | None, int | None, tuple[str, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a page token goes on.
+
+    Attributes:
+        hits: the whole pinned list.
+        offset: how many of them earlier pages have shown.
+    """
+
+    hits: tuple[FusedHit, ...]
+    offset: int
+
+
+def load_key(path: Path) -> bytes:
+    """Reads the signing key, or makes one that only this user can read.
+
+    Several servers that start at once on one folder agree on the key of the first.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_bytes()
+
+
+class TokenSigner:
+    """Makes and reads tokens."""
+
+    def __init__(self, key: bytes, *, lifetime_s: float, clock: WallClock = time.time) -> None:
+        self._key = key
+        self._lifetime_s = lifetime_s
+        self._clock = clock
+
+    def page_token(self, plan: SearchPlan, hits: Sequence[FusedHit], offset: int) -> str:
+        """Returns a token for what follows the first `offset` hits; empty if nothing does."""
+        if offset >= len(hits):
+            return ""
+        state = _PageState(
+            expires=self._clock() + self._lifetime_s,
+            fingerprint=_fingerprint(plan),
+            offset=offset,
+            hits=[_rounded(hit) for hit in hits],
+        )
+        return self._sign(b"page", zlib.compress(msgspec.json.encode(state), level=1))
+
+    def read_page_token(self, token: str, plan: SearchPlan) -> Page:
+        """Reads a page token.
+
+        Raises:
+            PageTokenInvalidError: it was not made with this key, or was changed.
+            PageTokenMismatchError: it was made for another query, filter, retrieval or collapse.
+            PageTokenExpiredError: it is too old.
+        """
+        if len(token) > MAX_TOKEN_CHARACTERS:
+            raise PageTokenInvalidError("page_token: is longer than any that was made here")
+        content = self._verify(b"page", token)
+        decompressor = zlib.decompressobj()
+        state = msgspec.json.decode(
+            decompressor.decompress(content, _MAX_DECOMPRESSED_BYTES), type=_PageState
+        )
+        if state.fingerprint != _fingerprint(plan):
+            raise PageTokenMismatchError(
+                "page_token: query, filter, retrieval and rank.collapse must be those of the first page"
+            )
+        if state.expires < self._clock():
+            raise PageTokenExpiredError(
+                f"page_token: is older than {self._lifetime_s:g} s; begin again without"
+            )
+        return Page(hits=tuple(FusedHit(*fields) for fields in state.hits), offset=state.offset)
+
+    def attribution_token(self, request_id: str, plan: SearchPlan, article_ids: Sequence[str]) -> str:
+        """Returns a token that says which articles a search showed, for user events to come back with."""
+        shown = [request_id, round(self._clock()), _fingerprint(plan), *article_ids]
+        return self._sign(b"attribution", zlib.compress(json.dumps(shown).encode(), level=1))
+
+    def _sign(self, purpose: bytes, content: bytes) -> str:
+        return (
+            base64.urlsafe_b64encode(self._signature(purpose, content) + content).rstrip(b"=").decode("ascii")
+        )
+
+    def _verify(self, purpose: bytes, token: str) -> bytes:
+        try:
+            signed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except (binascii.Error, ValueError) as error:
+            raise PageTokenInvalidError("page_token: is not a token of this service") from error
+        signature, content = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._signature(purpose, content)):
+            raise PageTokenInvalidError("page_token: was changed, or made by another deployment")
+        return content
+
+    def _signature(self, purpose: bytes, content: bytes) -> bytes:
+        return hashlib.blake2b(
+            purpose + b"\0" + content, key=self._key, digest_size=_SIGNATURE_BYTES
+        ).digest()
+
+
+def _fingerprint(plan: SearchPlan) -> str:
+    """Hash of what must stay the same from page to page."""
+    arguments = [plan.query, str(plan.filter or ""), *astuple(plan.retrieval), plan.rank.collapse]
+    return hashlib.blake2b(json.dumps(arguments).encode(), digest_size=8).hexdigest()
+
+
+def _rounded(
+    hit: FusedHit,
+) -> tuple[str, float, float | None, float | None, int | None, int | None, tuple[str, ...]]:
+    """A hit's fields, its scores to four digits: enough to rank by, and half the size."""
+    return (
+        hit.id,
+        round(hit.fusion, 4),
+        None if hit.lexical is None else round(hit.lexical, 4),
+        None if hit.dense is None else round(hit.dense, 4),
+        hit.lexical_rank,
+        hit.dense_rank,
+        hit.duplicate_ids,
+    )

@@ -1,0 +1,155 @@
+"""From a query to the fused list: lexical and dense retrieval, fusion, and collapse of near-duplicates."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gistwire_indexer.index import ArticleIndex, RetrievalQuery, Retrieved, RetrievedLists
+from gistwire_models.encoder import Embedding
+
+from gistwire_server.plan import RetrievalPlan, SearchPlan
+
+_COVERED_SCRIPTS = ("LATIN", "DIGIT", "GREEK", "CYRILLIC")
+"""Scripts, by the beginning of a character's Unicode name, that the default encoder was trained on at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FusedHit:
+    """An article in the fused list.
+
+    Attributes:
+        id: the article's identifier.
+        fusion: fused score, divided by the best of the list: in (0, 1].
+        lexical: BM25 score, divided by the best of its list; None if the article is not in it.
+        dense: cosine, mapped from [-1, 1] to [0, 1]; None if the article is not in the dense list.
+        lexical_rank: place in the lexical list, from 1; None if it is not in it.
+        dense_rank: place in the dense list, from 1; None if it is not in it.
+        duplicate_ids: near-duplicates that collapsed under this article, best first.
+    """
+
+    id: str
+    fusion: float
+    lexical: float | None = None
+    dense: float | None = None
+    lexical_rank: int | None = None
+    dense_rank: int | None = None
+    duplicate_ids: tuple[str, ...] = ()
+
+
+async def retrieve(
+    plan: SearchPlan, index: ArticleIndex, query_embedding: Embedding | None, *, dense_weight_uncovered: float
+) -> tuple[FusedHit, ...]:
+    """Finds the articles of a search.
+
+    Args:
+        plan: what is searched for.
+        index: where.
+        query_embedding: ``float32 [dimension]``; None to retrieve by words only.
+        dense_weight_uncovered: factor of the dense weight for queries in a script that the encoder does not know.
+
+    Returns:
+        The fused list, best first, near-duplicates collapsed if the plan says so.
+
+    Raises:
+        IndexUnavailableError: the index does not answer.
+    """
+    retrieval = plan.retrieval
+    lists = await index.retrieve(
+        RetrievalQuery(
+            text=plan.query if retrieval.lexical_weight > 0 else None,
+            embedding=query_embedding if retrieval.dense_weight > 0 else None,
+            filter=plan.filter,
+            depth=retrieval.depth,
+        )
+    )
+    dense_factor = 1.0 if is_covered(plan.query) else dense_weight_uncovered
+    fused = fuse(lists, retrieval, dense_factor=dense_factor)
+    if not plan.rank.collapse:
+        return tuple(fused)
+    articles = await index.get([hit.id for hit in fused])
+    originals = {
+        hit.id: article.duplicate_of for hit, article in zip(fused, articles, strict=True) if article
+    }
+    return tuple(collapse(fused, originals))
+
+
+def is_covered(query: str) -> bool:
+    """Whether most letters of a query are in scripts that the default encoder was trained on."""
+    letters = [char for char in query if char.isalnum()]
+    covered = sum(unicodedata.name(char, "").startswith(_COVERED_SCRIPTS) for char in letters)
+    return covered * 2 >= len(letters)
+
+
+def fuse(lists: RetrievedLists, plan: RetrievalPlan, *, dense_factor: float = 1.0) -> list[FusedHit]:
+    """Merges two ranked lists by weighted reciprocal rank fusion.
+
+    The score of an article is the sum over the lists of ``weight / (k + rank)`` (Cormack, Clarke and Buettcher,
+    2009, with a weight for each list). The inputs' scores play no part in it.
+
+    Returns:
+        Articles of either list, best first, ties broken by identifier.
+    """
+    scores: defaultdict[str, float] = defaultdict(float)
+    lexical_ranks = _ranks(lists.lexical)
+    dense_ranks = _ranks(lists.dense)
+    for ranks, weight in (
+        (lexical_ranks, plan.lexical_weight),
+        (dense_ranks, plan.dense_weight * dense_factor),
+    ):
+        for article_id, rank in ranks.items():
+            scores[article_id] += weight / (plan.fusion_constant + rank)
+    best_score = max(scores.values(), default=0.0) or 1.0
+    best_lexical = max((each.score for each in lists.lexical), default=0.0) or 1.0
+    lexical = {each.id: each.score / best_lexical for each in lists.lexical}
+    dense = {each.id: similarity(each.score) for each in lists.dense}
+    order = sorted(scores, key=lambda article_id: (-scores[article_id], article_id))
+    return [
+        FusedHit(
+            id=article_id,
+            fusion=scores[article_id] / best_score,
+            lexical=lexical.get(article_id),
+            dense=dense.get(article_id),
+            lexical_rank=lexical_ranks.get(article_id),
+            dense_rank=dense_ranks.get(article_id),
+        )
+        for article_id in order
+    ]
+
+
+def similarity(cosine: float) -> float:
+    """Maps a cosine from [-1, 1] to [0, 1], and rounding errors into it."""
+    return min(max((cosine + 1) / 2, 0.0), 1.0)
+
+
+def collapse(fused: Iterable[FusedHit], originals: Mapping[str, str | None]) -> list[FusedHit]:
+    """Puts near-duplicates under the best of them.
+
+    Args:
+        fused: the fused list, best first.
+        originals: for each article that still exists, the one that it nearly repeats, or None. Articles that are
+            not in it are left out.
+
+    Returns:
+        The best article of each group, in the order of `fused`, with the identifiers of the others.
+    """
+    groups: dict[str, list[FusedHit]] = {}
+    for hit in fused:
+        if hit.id in originals:
+            groups.setdefault(originals[hit.id] or hit.id, []).append(hit)
+    return [
+        FusedHit(
+            id=best.id,
+            fusion=best.fusion,
+            lexical=best.lexical,
+            dense=best.dense,
+            lexical_rank=best.lexical_rank,
+            dense_rank=best.dense_rank,
+            duplicate_ids=tuple(hit.id for hit in others),
+        )
+        for best, *others in groups.values()
+    ]
+
+
+def _ranks(retrieved: Iterable[Retrieved]) -> dict[str, int]:
+    return {each.id: rank for rank, each in enumerate(retrieved, start=1)}

@@ -1,0 +1,1 @@
+"""One module for each gRPC service; all are thin: they validate, call, and write events."""

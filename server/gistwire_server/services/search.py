@@ -1,0 +1,134 @@
+"""SearchService: validates, opens the pipeline, writes events."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from gistwire.v1 import events_pb2, search_pb2, search_pb2_grpc
+
+from gistwire_server.admission import Admission
+from gistwire_server.call_log import logged_call
+from gistwire_server.engines import Engines
+from gistwire_server.errors import reporting_errors
+from gistwire_server.pipeline import SearchEvent, search_events
+from gistwire_server.services.unsupported import refuse_stream
+from gistwire_server.validation import plan_search, plan_stream_search
+
+
+class SearchService(search_pb2_grpc.SearchServiceServicer):
+    """Searches news."""
+
+    def __init__(self, engines: Engines) -> None:
+        limits = engines.config.limits
+        self._engines = engines
+        self._admission = Admission(
+            "search", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
+        )
+
+    async def StreamSearch(  # noqa: N802 (the contract's name)
+        self,
+        request: search_pb2.StreamSearchRequest,
+        context: grpc.aio.ServicerContext[search_pb2.StreamSearchRequest, search_pb2.StreamSearchResponse],
+    ) -> AsyncIterator[search_pb2.StreamSearchResponse]:
+        """Streams every step of a search."""
+        request_id = uuid.uuid4().hex
+        async with reporting_errors(context), logged_call("StreamSearch", request_id):
+            plan = plan_stream_search(request, self._engines.config, context.time_remaining())
+            async with self._admission.admit():
+                async with aclosing(search_events(plan, self._engines, request_id=request_id)) as events:
+                    sequence = 0
+                    async for event in events:
+                        sequence += 1
+                        yield envelope(sequence, event)
+
+    async def Search(  # noqa: N802
+        self,
+        request: search_pb2.SearchRequest,
+        context: grpc.aio.ServicerContext[search_pb2.SearchRequest, search_pb2.SearchResponse],
+    ) -> search_pb2.SearchResponse:
+        """Answers with one page of a search."""
+        request_id = uuid.uuid4().hex
+        async with reporting_errors(context), logged_call("Search", request_id):
+            plan = plan_search(request, self._engines.config, context.time_remaining())
+            page = None
+            if request.page_token:
+                page = self._engines.signer.read_page_token(request.page_token, plan)
+            async with self._admission.admit():
+                response = _PageOfResults()
+                async with aclosing(
+                    search_events(plan, self._engines, request_id=request_id, page=page)
+                ) as events:
+                    async for event in events:
+                        response.take(event)
+                return response.message()
+
+    def Watch(  # noqa: N802
+        self, request: search_pb2.WatchRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[search_pb2.WatchResponse]:
+        """Comes with a later version."""
+        return refuse_stream(context, "Watch", search_pb2.WatchResponse)
+
+
+def envelope(sequence: int, event: SearchEvent) -> search_pb2.StreamSearchResponse:
+    """Puts an event into its envelope."""
+    match event:
+        case events_pb2.Started():
+            return search_pb2.StreamSearchResponse(sequence=sequence, started=event)
+        case events_pb2.Hits():
+            return search_pb2.StreamSearchResponse(sequence=sequence, hits=event)
+        case events_pb2.SummaryDelta():
+            return search_pb2.StreamSearchResponse(sequence=sequence, summary_delta=event)
+        case events_pb2.Summary():
+            return search_pb2.StreamSearchResponse(sequence=sequence, summary=event)
+        case events_pb2.HitFailed():
+            return search_pb2.StreamSearchResponse(sequence=sequence, hit_failed=event)
+        case events_pb2.Ranking():
+            return search_pb2.StreamSearchResponse(sequence=sequence, ranking=event)
+        case events_pb2.Degraded():
+            return search_pb2.StreamSearchResponse(sequence=sequence, degraded=event)
+        case events_pb2.Completed():
+            return search_pb2.StreamSearchResponse(sequence=sequence, completed=event)
+
+
+class _PageOfResults:
+    """Gathers the events of a search into one answer."""
+
+    def __init__(self) -> None:
+        self._hits = events_pb2.Hits()
+        self._ranking = events_pb2.Ranking()
+        self._summaries: dict[str, events_pb2.Summary] = {}
+        self._failures: dict[str, events_pb2.HitFailed] = {}
+        self._degraded: list[events_pb2.Degraded] = []
+
+    def take(self, event: SearchEvent) -> None:
+        match event:
+            case events_pb2.Hits():
+                self._hits = event
+            case events_pb2.Summary():
+                self._summaries[event.hit_id] = event
+            case events_pb2.HitFailed():
+                self._failures[event.hit_id] = event
+            case events_pb2.Ranking():
+                self._ranking = event
+            case events_pb2.Degraded():
+                self._degraded.append(event)
+
+    def message(self) -> search_pb2.SearchResponse:
+        hits = {hit.hit_id: hit for hit in self._hits.hits}
+        return search_pb2.SearchResponse(
+            results=[
+                search_pb2.SearchResult(
+                    hit=hits[ranked.hit_id],
+                    summary=self._summaries.get(ranked.hit_id),
+                    failure=self._failures.get(ranked.hit_id),
+                    ranking=ranked,
+                )
+                for ranked in self._ranking.order
+            ],
+            next_page_token=self._hits.result_token,
+            total=self._hits.total,
+            attribution_token=self._hits.attribution_token,
+            degraded=self._degraded,
+        )

@@ -1,0 +1,430 @@
+"""From hits to summaries: each is stored already, or written, scored and chosen; several at a time, in rank order."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import structlog
+from gistwire.v1 import events_pb2
+from gistwire_indexer.errors import GistwireIndexerError
+from gistwire_indexer.index import IndexedArticle, StoredSummary
+from gistwire_models.encoder import Embedding, Priority
+from gistwire_models.errors import GistwireModelError, ModelOverloadedError
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    DraftDelta,
+    FinishReason,
+    Origin,
+    SummaryRequest,
+)
+
+from gistwire_server.budget import Budget, Step
+from gistwire_server.delivery import CoalescingQueue
+from gistwire_server.engines import Engines
+from gistwire_server.errors import status_of
+from gistwire_server.faithfulness import Source
+from gistwire_server.plan import SearchPlan, SummaryMode
+from gistwire_server.retrieval import similarity
+from gistwire_server.scoring import CandidateScores, ScoredCandidate
+
+_log = structlog.get_logger(__name__)
+
+_SUMMARIZE = events_pb2.StageTime.SUMMARIZE
+_SCORE = events_pb2.StageTime.SCORE
+_ORIGINS = {
+    Origin.GENERATED: events_pb2.Summary.GENERATED,
+    Origin.EXTRACTED: events_pb2.Summary.EXTRACTED,
+    Origin.HEADLINE: events_pb2.Summary.HEADLINE,
+}
+_FINISH_REASONS = {
+    FinishReason.COMPLETE: events_pb2.Summary.COMPLETE,
+    FinishReason.LENGTH: events_pb2.Summary.LENGTH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HitToSummarize:
+    """A hit that wants a summary.
+
+    Attributes:
+        hit_id: the hit.
+        indexed: its article.
+        extract: the text to fall back on; empty for an article without body.
+    """
+
+    hit_id: str
+    indexed: IndexedArticle
+    extract: str
+
+
+@dataclass(frozen=True, slots=True)
+class HitOutcome:
+    """How the summary of a hit ended.
+
+    Attributes:
+        hit_id: the hit.
+        event: what the stream says of it.
+        query_similarity: similarity of query and summary (or extract), in [0, 1]; None if not known.
+    """
+
+    hit_id: str
+    event: events_pb2.Summary | events_pb2.HitFailed
+    query_similarity: float | None
+
+
+SummarizationEvent = events_pb2.SummaryDelta | events_pb2.Degraded | HitOutcome
+
+
+async def summarize_hits(
+    hits: Sequence[HitToSummarize],
+    plan: SearchPlan,
+    engines: Engines,
+    budget: Budget,
+    query_embedding: Embedding | None,
+) -> AsyncGenerator[SummarizationEvent, None]:
+    """Summarizes hits, best first, several at a time.
+
+    Args:
+        hits: what to summarize, in rank order.
+        plan: how.
+        engines: with what.
+        budget: the time for it.
+        query_embedding: ``float32 [dimension]``; None if it could not be made.
+
+    Yields:
+        Pieces of drafts and what was degraded, as they come; one HitOutcome for each hit, after all pieces of
+        its draft. No failure of a hit is raised here.
+
+    Closing the generator stops all that is under way and waits for its end.
+    """
+    queue: CoalescingQueue[events_pb2.Degraded | HitOutcome] = CoalescingQueue()
+    run = _Summarization(plan, engines, budget, query_embedding, queue)
+    work = asyncio.create_task(run.all(hits))
+    try:
+        async with aclosing(queue.events()) as events:
+            async for event in events:
+                yield event
+        # Errors in this module itself, not those of a hit, come out here.
+        await work
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+@dataclass(slots=True)
+class _Summarization:
+    """The summaries of one search."""
+
+    plan: SearchPlan
+    engines: Engines
+    budget: Budget
+    query_embedding: Embedding | None
+    queue: CoalescingQueue[events_pb2.Degraded | HitOutcome]
+    places: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = asyncio.Semaphore(self.engines.config.summary.concurrency)
+
+    async def all(self, hits: Sequence[HitToSummarize]) -> None:
+        try:
+            stored = await self._stored(hits)
+            async with asyncio.TaskGroup() as tasks:
+                for hit, stored_summary in zip(hits, stored, strict=True):
+                    tasks.create_task(self._one(hit, stored_summary))
+        finally:
+            self.queue.close()
+
+    async def _stored(self, hits: Sequence[HitToSummarize]) -> list[StoredSummary | None]:
+        if self.plan.summary.mode is SummaryMode.NONE:
+            return [None] * len(hits)
+        ids = [hit.indexed.article.id for hit in hits]
+        try:
+            return await self.engines.index.stored_summaries(ids, str(self.engines.summarizer.model))
+        except GistwireIndexerError:
+            # What is stored only saves work; the search does without it.
+            _log.warning("stored_summaries_unavailable", exc_info=True)
+            return [None] * len(hits)
+
+    async def _one(self, hit: HitToSummarize, stored: StoredSummary | None) -> None:
+        async with self.places:
+            try:
+                to_store = await self._summarize(hit, stored)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                if not isinstance(error, GistwireModelError):
+                    _log.exception("summary_failed")
+                await self._fail(hit, error)
+                return
+        if to_store is not None:
+            await self._store(hit, to_store)
+
+    async def _summarize(self, hit: HitToSummarize, stored: StoredSummary | None) -> Candidate | None:
+        """Ends the hit in a summary; returns the candidate that is worth storing, if there is one."""
+        match self.plan.summary.mode:
+            case SummaryMode.NONE:
+                self._finish_with_headline(hit)
+                return None
+            case SummaryMode.STORED if stored is None:
+                await self._finish_with_extract(hit)
+                return None
+            case SummaryMode.STORED | SummaryMode.FAST if stored is not None:
+                await self._choose(hit, (), stored)
+                return None
+        step = self._affordable()
+        if step is None:
+            self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
+            await self._finish_with_extract(hit, finish_reason=events_pb2.Summary.DEADLINE)
+            return None
+        if step is Step.SUMMARIZE_ONE and self.plan.summary.mode is SummaryMode.BEST:
+            if self.plan.summary.candidates > 1:
+                self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
+        try:
+            async with asyncio.timeout(self.budget.remaining_s()):
+                candidates = await self._write(hit, step)
+                scored = await self._choose(hit, candidates, stored)
+        except TimeoutError:
+            self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
+            await self._finish_with_extract(hit, finish_reason=events_pb2.Summary.DEADLINE)
+            return None
+        except GistwireModelError as error:
+            reason = (
+                events_pb2.Degraded.OVERLOAD
+                if isinstance(error, ModelOverloadedError)
+                else events_pb2.Degraded.BACKEND_DOWN
+            )
+            self._degrade(hit, reason, self._fallback(hit))
+            await self._finish_with_extract(hit)
+            return None
+        return _worth_storing(scored) if stored is None else None
+
+    def _affordable(self) -> Step | None:
+        """The most that the time left is likely to be enough for."""
+        several = self.plan.summary.mode is SummaryMode.BEST and self.plan.summary.candidates > 1
+        if several and self.budget.affords(Step.SUMMARIZE_SEVERAL, Step.SCORE):
+            return Step.SUMMARIZE_SEVERAL
+        if self.budget.affords(Step.SUMMARIZE_ONE, Step.SCORE):
+            return Step.SUMMARIZE_ONE
+        return None
+
+    async def _write(self, hit: HitToSummarize, step: Step) -> tuple[Candidate, ...]:
+        article = hit.indexed.article
+        focused = self.plan.summary.mode is SummaryMode.BEST
+        request = SummaryRequest(
+            article_id=article.id,
+            revision=hit.indexed.revision,
+            headline=article.headline,
+            body=article.body,
+            language=article.language,
+            query=self.plan.query if focused else None,
+            query_embedding=self.query_embedding if focused else None,
+            article_embedding=hit.indexed.embedding,
+            candidates=self.plan.summary.candidates if step is Step.SUMMARIZE_SEVERAL else 1,
+            max_tokens=self.plan.summary.max_tokens,
+            stream_drafts=self.plan.summary.stream_drafts,
+        )
+        candidates: tuple[Candidate, ...] = ()
+        with self.budget.spend(step):
+            async with aclosing(self.engines.summarizer.summarize(request)) as writing:
+                async for written in writing:
+                    match written:
+                        case DraftDelta(text):
+                            self.queue.put_delta(hit.hit_id, text)
+                        case Candidates(candidates):
+                            pass
+        if not candidates:
+            raise RuntimeError(f"summarizer {self.engines.summarizer.model} gave no candidates")
+        return candidates
+
+    async def _choose(
+        self, hit: HitToSummarize, candidates: Iterable[Candidate], stored: StoredSummary | None
+    ) -> tuple[ScoredCandidate, ...]:
+        """Scores what was written and what is stored, and ends the hit in the best of them."""
+        written = list(candidates)
+        stored_candidate = _as_candidate(stored) if stored is not None else None
+        if stored_candidate is not None and stored_candidate.text not in {each.text for each in written}:
+            written.append(stored_candidate)
+        with self.budget.spend(Step.SCORE):
+            scored = await self._score(hit, await self._with_embeddings(hit, written))
+        best = scored[0]
+        event = events_pb2.Summary(
+            hit_id=hit.hit_id,
+            article_id=hit.indexed.article.id,
+            text=best.candidate.text,
+            origin=_ORIGINS[best.candidate.origin],
+            scores=_scores_message(best.scores),
+            candidates=[_candidate_message(each) for each in scored],
+            finish_reason=_FINISH_REASONS[best.candidate.finish_reason],
+            model="" if best.candidate.origin is Origin.HEADLINE else str(self.engines.summarizer.model),
+            revision=hit.indexed.revision,
+            stored=best.candidate is stored_candidate,
+        )
+        self.queue.put(HitOutcome(hit.hit_id, event, best.scores.query_similarity))
+        return scored
+
+    async def _score(
+        self, hit: HitToSummarize, candidates: Sequence[Candidate]
+    ) -> tuple[ScoredCandidate, ...]:
+        article = hit.indexed.article
+
+        def score() -> tuple[ScoredCandidate, ...]:
+            scored = self.engines.scorer.score(
+                candidates,
+                source=Source(article.text, article.language, headline=article.headline),
+                query_embedding=self.query_embedding,
+                article_embedding=hit.indexed.embedding,
+                candidate_embeddings=_stacked_embeddings(candidates),
+                max_tokens=self.plan.summary.max_tokens,
+            )
+            return scored.candidates
+
+        return await asyncio.to_thread(score)
+
+    async def _with_embeddings(self, hit: HitToSummarize, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Candidates with embeddings, as far as the encoder can make those that are missing."""
+        missing = [each.text for each in candidates if each.embedding is None]
+        if not missing:
+            return list(candidates)
+        try:
+            vectors = iter(await self.engines.encoder.encode(missing, priority=Priority.SUMMARY))
+        except GistwireModelError:
+            self._degrade(hit, events_pb2.Degraded.BACKEND_DOWN, events_pb2.Degraded.UNSCORED, stage=_SCORE)
+            return list(candidates)
+        return [
+            replace(each, embedding=next(vectors)) if each.embedding is None else each for each in candidates
+        ]
+
+    def _finish_with_headline(self, hit: HitToSummarize) -> None:
+        self._finish_unwritten(
+            hit, hit.indexed.article.headline, events_pb2.Summary.HEADLINE, query_similarity=None
+        )
+
+    async def _finish_with_extract(
+        self,
+        hit: HitToSummarize,
+        *,
+        finish_reason: events_pb2.Summary.FinishReason.ValueType = events_pb2.Summary.COMPLETE,
+    ) -> None:
+        text = hit.extract or hit.indexed.article.headline
+        origin = events_pb2.Summary.EXTRACTED if hit.extract else events_pb2.Summary.HEADLINE
+        self._finish_unwritten(
+            hit, text, origin, query_similarity=await self._similarity_of(text), finish_reason=finish_reason
+        )
+
+    def _finish_unwritten(
+        self,
+        hit: HitToSummarize,
+        text: str,
+        origin: events_pb2.Summary.Origin.ValueType,
+        *,
+        query_similarity: float | None,
+        finish_reason: events_pb2.Summary.FinishReason.ValueType = events_pb2.Summary.COMPLETE,
+    ) -> None:
+        """Ends the hit in a text that the summarizer had no part in."""
+        scores = events_pb2.SummaryScores(query_similarity=query_similarity)
+        event = events_pb2.Summary(
+            hit_id=hit.hit_id,
+            article_id=hit.indexed.article.id,
+            text=text,
+            origin=origin,
+            scores=scores,
+            candidates=[events_pb2.SummaryCandidate(text=text, origin=origin, scores=scores)],
+            finish_reason=finish_reason,
+            revision=hit.indexed.revision,
+        )
+        self.queue.put(HitOutcome(hit.hit_id, event, query_similarity))
+
+    async def _fail(self, hit: HitToSummarize, error: Exception) -> None:
+        event = events_pb2.HitFailed(
+            hit_id=hit.hit_id, article_id=hit.indexed.article.id, status=status_of(error)
+        )
+        text = hit.extract or hit.indexed.article.headline
+        self.queue.put(HitOutcome(hit.hit_id, event, await self._similarity_of(text)))
+
+    async def _similarity_of(self, text: str) -> float | None:
+        """Similarity of the query and a text that no model wrote, if there is time and an encoder to tell."""
+        if self.query_embedding is None or not self.budget.affords(Step.ENCODE):
+            return None
+        try:
+            async with asyncio.timeout(self.budget.remaining_s()):
+                vectors = await self.engines.encoder.encode([text], priority=Priority.SUMMARY)
+        except (TimeoutError, GistwireModelError):
+            return None
+        return similarity(float(self.query_embedding @ vectors[0]))
+
+    def _fallback(self, hit: HitToSummarize) -> events_pb2.Degraded.Action.ValueType:
+        return events_pb2.Degraded.EXTRACT if hit.extract else events_pb2.Degraded.HEADLINE
+
+    def _degrade(
+        self,
+        hit: HitToSummarize,
+        reason: events_pb2.Degraded.Reason.ValueType,
+        action: events_pb2.Degraded.Action.ValueType,
+        *,
+        stage: events_pb2.StageTime.Stage.ValueType = _SUMMARIZE,
+    ) -> None:
+        self.queue.put(events_pb2.Degraded(stage=stage, reason=reason, action=action, hit_ids=[hit.hit_id]))
+
+    async def _store(self, hit: HitToSummarize, candidate: Candidate) -> None:
+        summary = StoredSummary(
+            article_id=hit.indexed.article.id,
+            revision=hit.indexed.revision,
+            model=str(self.engines.summarizer.model),
+            text=candidate.text,
+            origin=candidate.origin.value,
+            log_probability=candidate.log_probability,
+            embedding=candidate.embedding,
+        )
+        try:
+            await self.engines.index.store_summary(summary)
+        except GistwireIndexerError:
+            # The reader has the summary; the next search will write it again.
+            _log.warning("summary_not_stored", exc_info=True)
+
+
+def _worth_storing(scored: Iterable[ScoredCandidate]) -> Candidate | None:
+    """The best candidate that serves any query; a headline is stored with its article anyway."""
+    for each in scored:
+        if not each.candidate.query_focused and each.candidate.origin is not Origin.HEADLINE:
+            return each.candidate
+    return None
+
+
+def _stacked_embeddings(candidates: Sequence[Candidate]) -> Embedding | None:
+    """``float32 [len(candidates), dimension]``; None unless all are known."""
+    embeddings = [each.embedding for each in candidates if each.embedding is not None]
+    return np.stack(embeddings) if embeddings and len(embeddings) == len(candidates) else None
+
+
+def _as_candidate(stored: StoredSummary) -> Candidate:
+    return Candidate(
+        text=stored.text,
+        origin=Origin(stored.origin),
+        log_probability=stored.log_probability,
+        embedding=stored.embedding,
+    )
+
+
+def _scores_message(scores: CandidateScores) -> events_pb2.SummaryScores:
+    return events_pb2.SummaryScores(
+        query_similarity=scores.query_similarity,
+        closeness=scores.closeness,
+        faithfulness=scores.faithfulness,
+        length=scores.length,
+        novelty=scores.novelty,
+        total=scores.total,
+    )
+
+
+def _candidate_message(scored: ScoredCandidate) -> events_pb2.SummaryCandidate:
+    candidate = scored.candidate
+    return events_pb2.SummaryCandidate(
+        text=candidate.text,
+        origin=_ORIGINS[candidate.origin],
+        scores=_scores_message(scored.scores),
+        log_probability=candidate.log_probability,
+        query_focused=candidate.query_focused,
+    )

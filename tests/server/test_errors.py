@@ -1,0 +1,70 @@
+from typing import TypeVar
+
+import pytest
+from gistwire_indexer.errors import ArticleError, FilterError, IndexUnavailableError
+from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from gistwire_server.errors import (
+    ArticleNotFoundError,
+    FieldViolation,
+    InvalidRequestError,
+    OverloadedError,
+    PageTokenExpiredError,
+    PageTokenInvalidError,
+    PageTokenMismatchError,
+    UnsupportedError,
+    status_of,
+)
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+Detail = TypeVar("Detail", bound=Message)
+
+
+def detail(status: status_pb2.Status, kind: type[Detail]) -> Detail:
+    unpacked = kind()
+    assert any(each.Unpack(unpacked) for each in status.details)
+    return unpacked
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (InvalidRequestError([FieldViolation("query", "is bad")]), "INVALID_ARGUMENT", "INVALID_FIELD"),
+        (ArticleError("headline", "must not be blank"), "INVALID_ARGUMENT", "INVALID_ARTICLE"),
+        (FilterError("cannot be read", column=3), "INVALID_ARGUMENT", "INVALID_FILTER"),
+        (PageTokenInvalidError(), "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID"),
+        (PageTokenMismatchError(), "INVALID_ARGUMENT", "PAGE_TOKEN_MISMATCH"),
+        (PageTokenExpiredError(), "FAILED_PRECONDITION", "PAGE_TOKEN_EXPIRED"),
+        (ArticleNotFoundError(), "NOT_FOUND", "ARTICLE_NOT_FOUND"),
+        (OverloadedError("busy", retry_after_s=1), "RESOURCE_EXHAUSTED", "OVERLOADED"),
+        (ModelOverloadedError("busy", retry_after_s=1), "RESOURCE_EXHAUSTED", "OVERLOADED"),
+        (UnsupportedError(), "UNIMPLEMENTED", "NOT_IMPLEMENTED"),
+        (IndexUnavailableError(), "UNAVAILABLE", "INDEX_UNAVAILABLE"),
+        (ModelUnavailableError(), "UNAVAILABLE", "MODEL_UNAVAILABLE"),
+        (TimeoutError(), "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
+        (ZeroDivisionError(), "INTERNAL", "INTERNAL"),
+    ],
+)
+def test_code_and_reason(error: Exception, code: str, reason: str) -> None:
+    status = status_of(error)
+    assert status.code == code_pb2.Code.Value(code)
+    info = detail(status, error_details_pb2.ErrorInfo)
+    assert (info.reason, info.domain) == (reason, "gistwire")
+
+
+def test_every_violation_is_named() -> None:
+    error = InvalidRequestError([FieldViolation("query", "must not be blank"), FieldViolation("top_k", "is 0")])
+    violations = detail(status_of(error), error_details_pb2.BadRequest).field_violations
+    assert [(each.field, each.description) for each in violations] == [
+        ("query", "must not be blank"),
+        ("top_k", "is 0"),
+    ]
+
+
+def test_the_caller_is_told_when_to_come_back() -> None:
+    retry = detail(status_of(OverloadedError("busy", retry_after_s=1.5)), error_details_pb2.RetryInfo)
+    assert retry.retry_delay.ToMilliseconds() == 1_500
+
+
+def test_what_an_unknown_error_says_is_not_passed_on() -> None:
+    assert "secret" not in str(status_of(RuntimeError("a secret")))

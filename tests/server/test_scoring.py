@@ -1,0 +1,165 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gistwire_models.encoder import Embedding
+from gistwire_models.summarizer import Candidate, Origin
+from gistwire_server.faithfulness import Source
+from gistwire_server.scoring import Scorer, ScoreWeights
+from hypothesis import given
+from hypothesis import strategies as st
+
+_HEADLINE = "Harbour Line profit rises"
+_SENTENCE = "Harbour Line said its profit rose 12 percent as more passengers crossed to the islands."
+_SECOND = "Two new ferries will be delivered next spring by a yard in the north, the operator added."
+_SOURCE = Source(f"{_HEADLINE}\n{_SENTENCE} {_SECOND}", "en", headline=_HEADLINE)
+
+_EXTRACT = Candidate(_SENTENCE, Origin.EXTRACTED)
+_SECOND_EXTRACT = Candidate(_SECOND, Origin.EXTRACTED)
+_FAITHFUL = Candidate(
+    "Harbour Line profit rose 12 percent as passengers crossed to the islands, the operator said.",
+    Origin.GENERATED,
+)
+_FALSE_NUMBER = Candidate(_SENTENCE.replace("12", "21"), Origin.GENERATED)
+_INVENTED = Candidate("farmers harvested barley while ministers discussed grain subsidies", Origin.GENERATED)
+_TITLE = Candidate(_HEADLINE, Origin.HEADLINE)
+_ALL = [_FALSE_NUMBER, _TITLE, _INVENTED, _EXTRACT, _FAITHFUL, _SECOND_EXTRACT]
+
+
+def _unit(*values: float) -> Embedding:
+    vector = np.array(values, dtype=np.float32)
+    return vector / np.float32(np.linalg.norm(vector))
+
+
+def _order(
+    candidates: list[Candidate],
+    *,
+    query_embedding: Embedding | None = None,
+    article_embedding: Embedding | None = None,
+    candidate_embeddings: Embedding | None = None,
+) -> list[Candidate]:
+    scored = Scorer().score(
+        candidates,
+        source=_SOURCE,
+        query_embedding=query_embedding,
+        article_embedding=article_embedding,
+        candidate_embeddings=candidate_embeddings,
+    )
+    return [each.candidate for each in scored.candidates]
+
+
+@pytest.mark.parametrize("unfaithful", [_FALSE_NUMBER, _INVENTED])
+def test_an_extract_beats_an_unfaithful_candidate_however_similar(unfaithful: Candidate) -> None:
+    query = _unit(1, 0)
+    order = _order(
+        [unfaithful, _EXTRACT],
+        query_embedding=query,
+        article_embedding=query,
+        candidate_embeddings=np.stack([query, -query]),
+    )
+    assert order == [_EXTRACT, unfaithful]
+
+
+@given(st.permutations(_ALL))
+def test_the_headline_goes_after_the_faithful_and_before_the_unfaithful(candidates: list[Candidate]) -> None:
+    order = _order(candidates)
+    assert set(order[:3]) == {_EXTRACT, _FAITHFUL, _SECOND_EXTRACT}
+    assert order[3] == _TITLE
+    assert set(order[4:]) == {_FALSE_NUMBER, _INVENTED}
+
+
+@given(st.permutations(_ALL))
+def test_scores_do_not_depend_on_the_other_candidates(candidates: list[Candidate]) -> None:
+    together = Scorer().score(candidates, source=_SOURCE)
+    for each in together.candidates:
+        assert Scorer().score([each.candidate], source=_SOURCE).chosen == each
+
+
+def test_the_headline_is_the_last_resort_however_similar() -> None:
+    query = _unit(1, 0)
+    order = _order(
+        [_TITLE, _EXTRACT], query_embedding=query, candidate_embeddings=np.stack([query, _unit(-1, 0)])
+    )
+    assert order == [_EXTRACT, _TITLE]
+
+
+def test_a_false_item_is_unfaithful_whatever_the_threshold() -> None:
+    scored = Scorer(faithfulness_threshold=0.0).score([_FALSE_NUMBER, _TITLE], source=_SOURCE)
+    assert scored.chosen.candidate == _TITLE
+
+
+def test_a_faithful_candidate_that_is_closer_beats_an_extract() -> None:
+    query = _unit(1, 0)
+    order = _order(
+        [_EXTRACT, _FAITHFUL], query_embedding=query, candidate_embeddings=np.stack([_unit(0, 1), query])
+    )
+    assert order == [_FAITHFUL, _EXTRACT]
+
+
+def test_an_extract_that_repeats_the_headline_loses_to_one_that_does_not() -> None:
+    source = Source(f"{_SENTENCE}\n{_SENTENCE} {_SECOND} {_SECOND.replace('ferries', 'docks')}", "en")
+    source.headline = _SENTENCE
+    assert Scorer().score([_EXTRACT, _SECOND_EXTRACT], source=source).chosen.candidate == _SECOND_EXTRACT
+
+
+def test_of_equals_the_earlier_wins() -> None:
+    twins = [replace(_EXTRACT, query_focused=focused) for focused in (True, False)]
+    assert _order(twins) == twins
+    assert _order(twins[::-1]) == twins[::-1]
+
+
+def test_cosines_are_mapped_and_unknown_ones_left_out() -> None:
+    query, opposite = _unit(1, 0), _unit(-1, 0)
+    scored = Scorer().score(
+        [_EXTRACT], source=_SOURCE, query_embedding=query, candidate_embeddings=np.stack([opposite])
+    )
+    assert scored.chosen.scores.query_similarity == 0.0
+    assert scored.chosen.scores.closeness is None
+    assert scored.chosen.faithfulness.score == scored.chosen.scores.faithfulness == 1.0
+
+
+def test_the_total_is_the_weighted_mean_of_what_is_known() -> None:
+    scorer = Scorer(ScoreWeights(query_similarity=3, closeness=5, faithfulness=1, length=0, novelty=0))
+    query = _unit(1, 0)
+    embedded = replace(_EXTRACT, embedding=_unit(0, 1))
+    assert scorer.score([_EXTRACT], source=_SOURCE).chosen.scores.total == 1.0
+    with_query = scorer.score([embedded], source=_SOURCE, query_embedding=query).chosen.scores
+    assert with_query.total == pytest.approx((3 * 0.5 + 1 * 1.0) / 4)
+
+
+def test_the_threshold_decides_what_is_faithful() -> None:
+    strict = Scorer(faithfulness_threshold=0.99).score([_FAITHFUL, _TITLE], source=_SOURCE)
+    lenient = Scorer(faithfulness_threshold=0.0).score([_INVENTED, _TITLE], source=_SOURCE)
+    assert strict.chosen.candidate == _TITLE
+    assert lenient.chosen.candidate == _INVENTED
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one candidate"):
+        Scorer().score([], source=_SOURCE)
+    with pytest.raises(ValueError, match="1 embeddings for 2 candidates"):
+        Scorer().score([_EXTRACT, _TITLE], source=_SOURCE, candidate_embeddings=np.stack([_unit(1, 0)]))
+    with pytest.raises(ValueError, match="weights"):
+        ScoreWeights(novelty=-1)
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=4),
+    st.tuples(st.floats(-1, 1, width=16), st.floats(-1, 1, width=16)),
+)
+def test_all_scores_are_in_bounds(texts: list[str], values: tuple[float, float]) -> None:
+    candidates = [Candidate(text, Origin.GENERATED) for text in texts]
+    embedding = _unit(*values, 1.0)
+    scored = Scorer().score(
+        candidates,
+        source=_SOURCE,
+        query_embedding=embedding,
+        article_embedding=_unit(1, 1, 1),
+        candidate_embeddings=np.stack([embedding] * len(candidates)),
+    )
+    assert sorted(each.candidate.text for each in scored.candidates) == sorted(texts)
+    for each in scored.candidates:
+        scores = each.scores
+        known = [scores.faithfulness, scores.length, scores.novelty, scores.total]
+        known += [score for score in (scores.query_similarity, scores.closeness) if score is not None]
+        assert all(0.0 <= score <= 1.0 for score in known)
