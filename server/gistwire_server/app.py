@@ -96,14 +96,25 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[Engines]:
 
 @asynccontextmanager
 async def running_server(config: ServerConfig) -> AsyncIterator[RunningServer]:
-    """Runs a server while the block runs; then drains it: NOT_SERVING, streams finish, stop.
+    """Opens what a configuration says and runs a server on it while the block runs; then drains it.
 
     Raises:
         ConfigurationError: `config.listen` cannot be bound.
         Exception: as `open_engines`.
     """
+    async with open_engines(config) as engines, serving(engines) as running:
+        yield running
+
+
+@asynccontextmanager
+async def serving(engines: Engines) -> AsyncIterator[RunningServer]:
+    """Runs a server on these engines while the block runs; then drains it: NOT_SERVING, streams finish, stop.
+
+    Raises:
+        ConfigurationError: `engines.config.listen` cannot be bound.
+    """
+    config = engines.config
     async with AsyncExitStack() as stack:
-        engines = await stack.enter_async_context(open_engines(config))
         server = grpc.aio.server(options=_server_options(config.limits))
         health_service = health.aio.HealthServicer()
         _add_services(server, engines, health_service)
