@@ -25,7 +25,9 @@ ARTICLES = tuple(
         language="en",
         published=datetime(2026, 10, 1 + place, tzinfo=UTC),
     )
-    for place, subject in enumerate(["strike", "ferry", "festival", "storm", "crane", "market", "fire", "auction"])
+    for place, subject in enumerate(
+        ["strike", "ferry", "festival", "storm", "crane", "market", "fire", "auction"]
+    )
 )
 PLAN = SearchPlan(
     query="harbour strike ferry",

@@ -53,7 +53,9 @@ def test_code_and_reason(error: Exception, code: str, reason: str) -> None:
 
 
 def test_every_violation_is_named() -> None:
-    error = InvalidRequestError([FieldViolation("query", "must not be blank"), FieldViolation("top_k", "is 0")])
+    error = InvalidRequestError(
+        [FieldViolation("query", "must not be blank"), FieldViolation("top_k", "is 0")]
+    )
     violations = detail(status_of(error), error_details_pb2.BadRequest).field_violations
     assert [(each.field, each.description) for each in violations] == [
         ("query", "must not be blank"),

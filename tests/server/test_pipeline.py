@@ -200,7 +200,9 @@ async def test_a_summarizer_that_hangs_is_given_up_at_the_deadline(
 
 async def test_leaving_stops_all_that_is_under_way(bench: Bench, scripts: Callable[..., None]) -> None:
     never = asyncio.Event()
-    scripts(**{article.id: SummaryScript(deltas=["x"], gate=never) for article in ARTICLES if article.id != "a0"})
+    scripts(
+        **{article.id: SummaryScript(deltas=["x"], gate=never) for article in ARTICLES if article.id != "a0"}
+    )
     before = asyncio.all_tasks()
     async with aclosing(search_events(bench.plan, bench.engines, request_id="r")) as events:
         async for event in events:

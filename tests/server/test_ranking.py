@@ -45,7 +45,9 @@ def test_score_is_the_weighted_sum_of_known_signals() -> None:
 
 
 def test_closeness_of_summary_and_query_decides() -> None:
-    order = rank([signals("h1", 0.6, query_similarity=0.5), signals("h2", 0.5, query_similarity=0.9)], WEIGHTS)
+    order = rank(
+        [signals("h1", 0.6, query_similarity=0.5), signals("h2", 0.5, query_similarity=0.9)], WEIGHTS
+    )
     assert ids(order) == ["h2", "h1"]
 
 

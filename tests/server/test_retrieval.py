@@ -94,7 +94,13 @@ def test_copies_collapse_also_when_the_original_is_not_in_the_list() -> None:
 
 @pytest.mark.parametrize(
     ("query", "covered"),
-    [("oil prices", True), ("цены на нефть", True), ("台风登陆", False), ("AI 芯片出口管制", False), ("2026", True)],
+    [
+        ("oil prices", True),
+        ("цены на нефть", True),
+        ("台风登陆", False),
+        ("AI 芯片出口管制", False),
+        ("2026", True),
+    ],
 )
 def test_which_queries_the_encoder_covers(query: str, covered: bool) -> None:
     assert is_covered(query) is covered

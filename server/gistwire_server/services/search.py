@@ -64,11 +64,12 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
                         response.take(event)
                 return response.message()
 
-    def Watch(  # noqa: N802
+    async def Watch(  # noqa: N802
         self, request: search_pb2.WatchRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[search_pb2.WatchResponse]:
         """Comes with a later version."""
-        return refuse_stream(context, "Watch", search_pb2.WatchResponse)
+        async for response in refuse_stream(context, "Watch", search_pb2.WatchResponse):
+            yield response
 
 
 def envelope(sequence: int, event: SearchEvent) -> search_pb2.StreamSearchResponse:

@@ -35,37 +35,43 @@ async def refuse_stream(context: _Context, rpc: str, response: type[Message]) ->
 class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
     """Comes with a later version."""
 
-    def StreamSummarize(  # noqa: N802 (the contract's name)
+    async def StreamSummarize(  # noqa: N802 (the contract's name)
         self, request: summary_pb2.StreamSummarizeRequest, context: _Context
     ) -> AsyncIterator[summary_pb2.StreamSummarizeResponse]:
         """Refuses."""
-        return refuse_stream(context, "StreamSummarize", summary_pb2.StreamSummarizeResponse)
+        async for response in refuse_stream(context, "StreamSummarize", summary_pb2.StreamSummarizeResponse):
+            yield response
 
-    def StreamDigest(  # noqa: N802
+    async def StreamDigest(  # noqa: N802
         self, request: summary_pb2.StreamDigestRequest, context: _Context
     ) -> AsyncIterator[summary_pb2.StreamDigestResponse]:
         """Refuses."""
-        return refuse_stream(context, "StreamDigest", summary_pb2.StreamDigestResponse)
+        async for response in refuse_stream(context, "StreamDigest", summary_pb2.StreamDigestResponse):
+            yield response
 
 
 class RecommendationService(recommendation_pb2_grpc.RecommendationServiceServicer):
     """Comes with a later version."""
 
-    def StreamRecommend(  # noqa: N802
+    async def StreamRecommend(  # noqa: N802
         self, request: recommendation_pb2.StreamRecommendRequest, context: _Context
     ) -> AsyncIterator[recommendation_pb2.StreamRecommendResponse]:
         """Refuses."""
-        return refuse_stream(context, "StreamRecommend", recommendation_pb2.StreamRecommendResponse)
+        async for response in refuse_stream(
+            context, "StreamRecommend", recommendation_pb2.StreamRecommendResponse
+        ):
+            yield response
 
 
 class TopicService(topic_pb2_grpc.TopicServiceServicer):
     """Comes with a later version."""
 
-    def StreamTopics(  # noqa: N802
+    async def StreamTopics(  # noqa: N802
         self, request: topic_pb2.StreamTopicsRequest, context: _Context
     ) -> AsyncIterator[topic_pb2.StreamTopicsResponse]:
         """Refuses."""
-        return refuse_stream(context, "StreamTopics", topic_pb2.StreamTopicsResponse)
+        async for response in refuse_stream(context, "StreamTopics", topic_pb2.StreamTopicsResponse):
+            yield response
 
 
 class UserEventService(user_event_pb2_grpc.UserEventServiceServicer):

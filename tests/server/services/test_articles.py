@@ -20,7 +20,9 @@ def stub(service: Service) -> "article_pb2_grpc.ArticleServiceAsyncStub":
     return article_pb2_grpc.ArticleServiceStub(service.channel)
 
 
-def upsert(sequence: int, article_id: str, headline: str = "Quay closes for repairs") -> article_pb2.StreamIngestRequest:
+def upsert(
+    sequence: int, article_id: str, headline: str = "Quay closes for repairs"
+) -> article_pb2.StreamIngestRequest:
     return Operation(sequence=sequence, upsert=article_pb2.Article(id=article_id, headline=headline))
 
 
@@ -108,7 +110,11 @@ async def test_each_operation_is_acknowledged_once_with_its_outcome(service: Ser
 async def test_operations_on_one_article_take_effect_in_order(service: Service) -> None:
     await ingest(
         service,
-        [upsert(1, "c", "Tram line opens"), Operation(sequence=2, delete_id="c"), upsert(3, "c", "Tram line shut")],
+        [
+            upsert(1, "c", "Tram line opens"),
+            Operation(sequence=2, delete_id="c"),
+            upsert(3, "c", "Tram line shut"),
+        ],
     )
     article = (await stub(service).GetArticle(article_pb2.GetArticleRequest(id="c"))).article
     assert article.headline == "Tram line shut"
@@ -200,7 +206,9 @@ async def test_a_sender_that_leaves_leaves_nothing_running(service: Service) -> 
 
 
 operations = st.lists(
-    st.tuples(st.sampled_from(["upsert", "delete"]), st.sampled_from("xyz"), st.sampled_from(["Tram", "Bus", " "])),
+    st.tuples(
+        st.sampled_from(["upsert", "delete"]), st.sampled_from("xyz"), st.sampled_from(["Tram", "Bus", " "])
+    ),
     max_size=12,
 )
 

@@ -120,7 +120,9 @@ async def test_pages_neither_repeat_nor_skip(service: Service) -> None:
         seen += [result.hit.article.id for result in response.results]
         assert response.total == len(ARTICLES)
         assert all(result.summary.text for result in response.results)
-        assert [result.ranking.rank for result in response.results] == list(range(1, len(response.results) + 1))
+        assert [result.ranking.rank for result in response.results] == list(
+            range(1, len(response.results) + 1)
+        )
         if not response.next_page_token:
             break
         request.page_token = response.next_page_token
