@@ -1,0 +1,240 @@
+"""`GistwireClient`: all that the server offers, as methods of one object that is used with ``async with``."""
+
+from collections.abc import AsyncGenerator
+from enum import Enum
+from types import TracebackType
+from typing import Final, Self, TypedDict, Unpack
+
+import grpc
+from gistwire.v1 import article_pb2, article_pb2_grpc, search_pb2, search_pb2_grpc, specs_pb2
+from grpc_health.v1 import health_pb2
+
+from gistwire_client.errors import SearchFailedError, error_of
+from gistwire_client.ingestion import Articles, IngestCall, IngestEvent, IngestRetry, ingest_articles
+from gistwire_client.service_config import CHANNEL_OPTIONS
+
+UNARY_TIMEOUT_S: Final = 10.0
+"""Default time for a call that only reads or deletes one thing, in seconds."""
+
+
+class HealthStatus(Enum):
+    """What a server says of itself, as grpc.health.v1 has it."""
+
+    UNKNOWN = health_pb2.HealthCheckResponse.UNKNOWN
+    SERVING = health_pb2.HealthCheckResponse.SERVING
+    NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+    SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+class SearchOptions(TypedDict, total=False):
+    """What may be said of a search besides its query. What is absent takes the server's default."""
+
+    filter: str
+    """AIP-160 expression over source, language, category and published."""
+    retrieval: specs_pb2.RetrievalSpec | None
+    """How articles are retrieved."""
+    summary: specs_pb2.SummarySpec | None
+    """How hits are summarized."""
+    rank: specs_pb2.RankSpec | None
+    """How hits are ranked."""
+    user: specs_pb2.UserContext | None
+    """For whom the search is made."""
+
+
+class GistwireClient:
+    """A connection to a Gistwire server. Any number of calls may be under way at a time.
+
+        async with GistwireClient("127.0.0.1:50051") as client:
+            async for event in client.stream_search("storms in the north"):
+                ...
+
+    Every method raises, besides what it names:
+
+        RequestRefusedError: the server does not accept the request.
+        UnreachableError: no server answers.
+        DeadlineExceededError: `timeout_s` ran out.
+        CallFailedError: the server could not carry the request out.
+
+    Args:
+        target: ``"HOST:PORT"``, or any name that gRPC resolves, such as ``"unix:/run/gistwire.sock"``.
+        credentials: for TLS; None for a connection without encryption.
+        ingest_retry: how a broken ingest stream is resumed.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        ingest_retry: IngestRetry | None = None,
+    ) -> None:
+        self._target = target
+        self._credentials = credentials
+        self._ingest_retry = ingest_retry or IngestRetry()
+        self._opened: grpc.aio.Channel | None = None
+
+    async def __aenter__(self) -> Self:
+        # Not earlier: a channel belongs to the loop that runs when it is made.
+        if self._credentials is None:
+            self._opened = grpc.aio.insecure_channel(self._target, CHANNEL_OPTIONS)
+        else:
+            self._opened = grpc.aio.secure_channel(self._target, self._credentials, CHANNEL_OPTIONS)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the calls that are under way and gives back the connection. May be called twice."""
+        if self._opened is not None:
+            channel, self._opened = self._opened, None
+            await channel.close()
+
+    async def stream_search(
+        self, query: str, *, top_k: int = 10, timeout_s: float | None = None, **options: Unpack[SearchOptions]
+    ) -> AsyncGenerator[search_pb2.StreamSearchResponse, None]:
+        """Searches, and yields each event as soon as it is known. Leaving the generator cancels the search.
+
+        Args:
+            query: what is searched for, in words.
+            top_k: number of hits wanted, at most 100.
+            timeout_s: time for the whole search, in seconds; None for the server's default.
+            options: see `SearchOptions`.
+
+        Yields:
+            events in the order that events.proto guarantees; the last one is ``completed``.
+
+        Raises:
+            SearchFailedError: the stream ended without ``completed``.
+        """
+        request = search_pb2.StreamSearchRequest(query=query, top_k=top_k, **options)
+        call = search_pb2_grpc.SearchServiceStub(self._channel).StreamSearch(request, timeout=timeout_s)
+        completed = False
+        try:
+            async for event in call:
+                completed = event.HasField("completed")
+                yield event
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error) from error
+        finally:
+            call.cancel()
+        if not completed:
+            raise SearchFailedError("the search stream ended before the search was completed")
+
+    async def search(
+        self,
+        query: str,
+        *,
+        page_size: int = 10,
+        page_token: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> search_pb2.SearchResponse:
+        """Searches, and returns one page of summarized, ranked results.
+
+        Args:
+            query: what is searched for, in words.
+            page_size: results on the page, at most 100.
+            page_token: `next_page_token` of the page before, or `result_token` of a stream's ``hits``.
+            timeout_s: time for the page, in seconds; None for the server's default.
+            options: see `SearchOptions`; the same on all pages.
+        """
+        request = search_pb2.SearchRequest(query=query, page_size=page_size, page_token=page_token, **options)
+        try:
+            return await search_pb2_grpc.SearchServiceStub(self._channel).Search(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error) from error
+
+    async def search_pages(
+        self,
+        query: str,
+        *,
+        page_size: int = 10,
+        timeout_s: float | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> AsyncGenerator[search_pb2.SearchResponse, None]:
+        """Searches, and yields page after page to the last. The next is asked for when one was handled.
+
+        Args:
+            query: what is searched for, in words.
+            page_size: results on a page, at most 100.
+            timeout_s: time for each page, in seconds; None for the server's default.
+            options: see `SearchOptions`.
+        """
+        page_token = ""
+        while True:
+            page = await self.search(
+                query, page_size=page_size, page_token=page_token, timeout_s=timeout_s, **options
+            )
+            yield page
+            if not page.next_page_token:
+                return
+            page_token = page.next_page_token
+
+    async def get_article(
+        self, article_id: str, *, timeout_s: float | None = UNARY_TIMEOUT_S
+    ) -> article_pb2.Article:
+        """Returns an article. One that does not exist is refused with the reason ``ARTICLE_NOT_FOUND``."""
+        request = article_pb2.GetArticleRequest(id=article_id)
+        try:
+            stub = article_pb2_grpc.ArticleServiceStub(self._channel)
+            return (await stub.GetArticle(request, timeout=timeout_s)).article
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error) from error
+
+    async def delete_article(
+        self, article_id: str, *, allow_missing: bool = False, timeout_s: float | None = UNARY_TIMEOUT_S
+    ) -> bool:
+        """Deletes an article with all that was derived from it; says whether there was one.
+
+        One that does not exist is refused with the reason ``ARTICLE_NOT_FOUND``, unless `allow_missing`.
+        """
+        request = article_pb2.DeleteArticleRequest(id=article_id, allow_missing=allow_missing)
+        try:
+            stub = article_pb2_grpc.ArticleServiceStub(self._channel)
+            return (await stub.DeleteArticle(request, timeout=timeout_s)).deleted
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error) from error
+
+    def ingest(self, articles: Articles) -> AsyncGenerator[IngestEvent, None]:
+        """Sends articles to be indexed, as fast as the server takes them and the caller takes the events.
+
+        A stream that breaks because the server cannot be reached is opened again, and what was not
+        acknowledged is sent again: an article that had been indexed by then counts as unchanged.
+
+        Args:
+            articles: what to send. An iterable that is not async is iterated in a thread, so it may block.
+
+        Yields:
+            an acknowledgement for each article, whose `sequence` is the article's place in `articles` from 1;
+            at the end the totals of them all.
+
+        Raises:
+            UnreachableError: the server could not be reached again.
+            Exception: whatever `articles` raises.
+        """
+        return ingest_articles(self._open_ingest, articles, self._ingest_retry)
+
+    async def health(self, *, timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
+        """Asks the server whether it serves."""
+        check = self._channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        try:
+            response = await check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error) from error
+        return HealthStatus(response.status)
+
+    @property
+    def _channel(self) -> grpc.aio.Channel:
+        if self._opened is None:
+            raise RuntimeError("the client is not open: use it with `async with`")
+        return self._opened
+
+    def _open_ingest(self) -> IngestCall:
+        return article_pb2_grpc.ArticleServiceStub(self._channel).StreamIngest()

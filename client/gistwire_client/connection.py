@@ -1,0 +1,60 @@
+"""`connect`: a client of the server at an address, or of one that runs in this process. Commands use it."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import click
+
+from gistwire_client.client import GistwireClient
+from gistwire_client.errors import UnreachableError
+
+PRIVATE_SOCKET = "unix"
+"""Where a server listens that only this process is to reach."""
+
+
+@asynccontextmanager
+async def connect(target: str | None, data_dir: Path) -> AsyncIterator[GistwireClient]:
+    """Connects to the server at `target`; if there is none, to one in this process over `data_dir`."""
+    async with AsyncExitStack() as stack:
+        if target is None:
+            target = await stack.enter_async_context(embedded_server(data_dir, listen=PRIVATE_SOCKET))
+        yield await stack.enter_async_context(GistwireClient(target))
+
+
+@asynccontextmanager
+async def embedded_server(data_dir: Path, *, listen: str) -> AsyncIterator[str]:
+    """Runs a server in this process, and gives the target at which it listens.
+
+    Raises:
+        UnreachableError: it cannot start.
+        click.UsageError: its configuration makes no sense.
+    """
+    # Only commands that run a server wait for its imports.
+    from gistwire_indexer.errors import GistwireIndexerError  # noqa: PLC0415
+    from gistwire_models.errors import GistwireModelError  # noqa: PLC0415
+    from gistwire_server.app import running_server  # noqa: PLC0415
+    from gistwire_server.config import load_config  # noqa: PLC0415
+    from gistwire_server.errors import ConfigurationError, GistwireServerError  # noqa: PLC0415
+
+    _keep_log_off_standard_output()
+    async with AsyncExitStack() as stack:
+        try:
+            config = load_config(None, data_dir=data_dir, listen=listen)
+            server = await stack.enter_async_context(running_server(config))
+        except ConfigurationError as error:
+            raise click.UsageError(str(error)) from error
+        except (GistwireIndexerError, GistwireModelError, GistwireServerError, OSError) as error:
+            raise UnreachableError(f"the server in this process cannot start: {error}") from error
+        yield server.target
+
+
+def _keep_log_off_standard_output() -> None:
+    import structlog  # noqa: PLC0415
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

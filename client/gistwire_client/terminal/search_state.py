@@ -1,0 +1,144 @@
+"""`SearchState`: what a search has shown so far. The views draw it; every text in it is safe to show."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from gistwire.v1 import events_pb2, search_pb2
+
+from gistwire_client.terminal.safe_text import folded, printable
+
+
+@dataclass(slots=True)
+class ShownHit:
+    """A hit with all that is known of it.
+
+    Attributes:
+        headline: the article's headline.
+        source: publisher; empty if unknown.
+        url: address, http or https; empty if unknown.
+        published: when it was published; None if unknown.
+        extract: sentences of the article that show why it was found; may be empty.
+        similar: number of near-duplicates that collapsed under it.
+        found_rank: place in the fused list, from 1.
+        draft: the summary as far as it is written.
+        summary: the chosen summary; None until it is known.
+        failure: why there is no summary; empty unless it failed.
+    """
+
+    headline: str
+    source: str
+    url: str
+    published: datetime | None
+    extract: str
+    similar: int
+    found_rank: int
+    draft: str = ""
+    summary: "ShownSummary | None" = None
+    failure: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will come for this hit but its place."""
+        return self.summary is not None or bool(self.failure)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSummary:
+    """The chosen summary of a hit.
+
+    Attributes:
+        text: the text.
+        origin: value of `Summary.Origin`.
+        stored: whether it had been stored before.
+    """
+
+    text: str
+    origin: events_pb2.Summary.Origin.ValueType
+    stored: bool
+
+
+@dataclass(slots=True)
+class SearchState:
+    """What a search has shown so far. `apply` takes the events in their order.
+
+    Attributes:
+        query: what is searched for.
+        hits: the hits by their identifiers.
+        order: identifiers of all hits, best first.
+        final: whether the order will not change any more.
+        completed: the end; None until it comes.
+    """
+
+    query: str = ""
+    hits: dict[str, ShownHit] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    final: bool = False
+    completed: events_pb2.Completed | None = None
+
+    @property
+    def settled_count(self) -> int:
+        """Number of hits whose summary is chosen or has failed."""
+        return sum(hit.settled for hit in self.hits.values())
+
+    def apply(self, event: search_pb2.StreamSearchResponse) -> None:
+        """Takes an event. What it says of unknown hits, which the protocol does not allow, is passed over."""
+        match event.WhichOneof("event"):
+            case "started":
+                self.query = folded(event.started.plan.query)
+            case "hits":
+                self._show_hits(event.hits)
+            case "summary_delta":
+                if hit := self.hits.get(event.summary_delta.hit_id):
+                    hit.draft += printable(event.summary_delta.text)
+            case "summary":
+                if hit := self.hits.get(event.summary.hit_id):
+                    text = folded(event.summary.text)
+                    hit.summary = ShownSummary(text, event.summary.origin, event.summary.stored)
+            case "hit_failed":
+                if hit := self.hits.get(event.hit_failed.hit_id):
+                    hit.failure = folded(event.hit_failed.status.message) or "failed"
+            case "ranking":
+                self._rank(event.ranking)
+            case "completed":
+                self.completed = event.completed
+
+    def moved(self, hit_id: str) -> int:
+        """By how many places the hit stands above (below, if negative) its place in the fused list."""
+        return self.hits[hit_id].found_rank - 1 - self.order.index(hit_id)
+
+    def _show_hits(self, hits: events_pb2.Hits) -> None:
+        for found_rank, hit in enumerate(hits.hits, start=1):
+            self.hits[hit.hit_id] = _shown(hit, found_rank)
+        self.order = list(self.hits)
+
+    def _rank(self, ranking: events_pb2.Ranking) -> None:
+        ranked = dict.fromkeys(each.hit_id for each in ranking.order if each.hit_id in self.hits)
+        self.order = [*ranked, *(hit_id for hit_id in self.order if hit_id not in ranked)]
+        self.final = ranking.final
+
+
+def _shown(hit: events_pb2.Hit, found_rank: int) -> ShownHit:
+    article = hit.article
+    return ShownHit(
+        headline=folded(article.headline) or "(no headline)",
+        source=folded(article.source),
+        url=_web_address(article.url),
+        published=_time(article),
+        extract=folded(hit.extract),
+        similar=len(hit.duplicate_ids),
+        found_rank=found_rank,
+    )
+
+
+def _web_address(url: str) -> str:
+    url = printable(url)
+    return url if url.startswith(("http://", "https://")) and " " not in url else ""
+
+
+def _time(article: events_pb2.ArticleView) -> datetime | None:
+    if not article.HasField("published"):
+        return None
+    try:
+        return article.published.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,98 @@
+"""The three ways to show a search: `open_view` chooses one."""
+
+import sys
+from types import TracebackType
+from typing import Protocol, Self
+
+import click
+from gistwire.v1 import search_pb2
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from rich.console import Console
+
+from gistwire_client.terminal import wording
+from gistwire_client.terminal.live_view import LiveView
+from gistwire_client.terminal.search_state import SearchState, ShownHit
+
+
+class SearchView(Protocol):
+    """Shows the events of one search, between entering and leaving it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def show(self, event: search_pb2.StreamSearchResponse) -> None:
+        """Takes the next event."""
+        ...
+
+
+def open_view(*, as_json: bool) -> SearchView:
+    """JSON lines if they are asked for, else a live view in a terminal, else plain lines."""
+    if as_json:
+        return JsonView()
+    if sys.stdout.isatty():
+        return LiveView(Console(highlight=False, markup=False, emoji=False))
+    return PlainView()
+
+
+class _LineView:
+    """A view that writes lines and has nothing to tidy up."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+
+class JsonView(_LineView):
+    """Writes each event as a line of proto3 JSON."""
+
+    def show(self, event: search_pb2.StreamSearchResponse) -> None:
+        """Writes the event."""
+        write_json_line(event)
+
+
+class PlainView(_LineView):
+    """Writes the hits as they are found, and at the end once more in their final order, with summaries."""
+
+    def __init__(self) -> None:
+        self._state = SearchState()
+
+    def show(self, event: search_pb2.StreamSearchResponse) -> None:
+        """Writes what the event adds, if anything."""
+        self._state.apply(event)
+        match event.WhichOneof("event"):
+            case "hits":
+                for number, hit in enumerate(self._state.hits.values(), start=1):
+                    click.echo(f"{number}. {' — '.join(filter(None, [hit.headline, _origin(hit)]))}")
+            case "completed":
+                self._show_result(wording.completed(event.completed))
+
+    def _show_result(self, closing_line: str) -> None:
+        for number, hit_id in enumerate(self._state.order, start=1):
+            hit = self._state.hits[hit_id]
+            lines = [f"{number}. {hit.headline}", _origin(hit), hit.url, _text(hit)]
+            click.echo("\n" + "\n   ".join(filter(None, lines)))
+        click.echo(f"\n{closing_line}" if self._state.order else closing_line)
+
+
+def write_json_line(message: Message) -> None:
+    """Writes a message to standard output as one line of proto3 JSON, at once."""
+    # click flushes after each line.
+    click.echo(MessageToJson(message, indent=None, ensure_ascii=False))
+
+
+def _origin(hit: ShownHit) -> str:
+    return ", ".join(filter(None, [hit.source, wording.date(hit.published) if hit.published else ""]))
+
+
+def _text(hit: ShownHit) -> str:
+    if hit.summary is not None and hit.summary.text != hit.headline:
+        return hit.summary.text
+    return hit.extract
