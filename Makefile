@@ -34,8 +34,9 @@ format: $(VENV)/.dev ## put the code into its format
 protos: $(VENV)/.dev ## generate the code of the contract
 	$(BIN)/python scripts/gen_protos.py
 
-bench: $(VENV)/.dev ## measure speed, memory and retrieval quality; see benchmarks/README.md
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev ## measure speed, memory and retrieval quality
+	$(BIN)/python -m benchmarks speed
+	$(BIN)/python -m benchmarks quality
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -80,10 +80,12 @@ class Retrieved:
     Attributes:
         id: the article's identifier.
         score: BM25 score in the lexical list, cosine in the dense one; comparable within the list only.
+        duplicate_of: identifier of the article that this one nearly repeats; None if there is none.
     """
 
     id: str
     score: float
+    duplicate_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

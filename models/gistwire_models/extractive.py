@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gistwire_models.encoder import Embedding, ModelVersion, Priority, TextEncoder
 from gistwire_models.sentences import Sentence, split_sentences
@@ -27,6 +28,9 @@ _FOCUS = 0.7
 _TRADE_OFFS = (0.7, 0.5, 0.9)
 """λ of maximal marginal relevance: relevance against novelty. The first gives the favourite candidate."""
 
+_DEPENDENT_PENALTY = 0.15
+"""Cosine that a sentence loses if it leans on the one before it, unless that one is chosen too."""
+
 _DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
 _FAVOURITE_SENTENCES = 2
 _MIN_WORDS = 4
@@ -39,6 +43,14 @@ _BOILERPLATE = re.compile(
     r"|correction\s*:|更正：|read more\b|click here\b|for more\b|subscribe\b)",
     re.IGNORECASE,
 )
+_DEPENDENT = re.compile(
+    r"""^(?:["“”„«‘「『]
+    |(?:it|its|he|his|she|her|they|their|them|this|that|these|those|both|such|then|there|so|but|and|or|nor|yet|also
+       |another|others?|however|meanwhile|instead|still|in\ addition|as\ a\ result|the\ (?:latter|former|move|answer))\b
+    |[他她它这該该其此但而]|不过|因此|同时|另外|对此|随后)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_QUOTATION_PAIRS = (("“", "”"), ("「", "」"), ("『", "』"), ("«", "»"), ("(", ")"), ("（", "）"))
 _CLAUSE_END = re.compile(r"[;；](?=\s|$|[^\W\d_])|(?<=[^\d\s])[,，](?=\s|[^\W\d_])|\s[–—]\s")
 
 
@@ -49,10 +61,12 @@ class _Article:
     Attributes:
         sentences: their texts, in order; at least one.
         embeddings: ``float32 [len(sentences), dimension]``.
+        dependent: whether each leans on the one before it: "It …", "But …", or a quotation. bool [len(sentences)].
     """
 
     sentences: tuple[str, ...]
     embeddings: Embedding
+    dependent: NDArray[np.bool_]
 
     def size_bytes(self) -> int:
         """What it takes in memory, about."""
@@ -86,8 +100,8 @@ class ExtractiveSummarizer:
         Args:
             encoder: embeds sentences.
             count_tokens: tokens of a text in the encoder's vocabulary.
-            cache_bytes: how much memory the sentences of articles may take, so that the next query on the same
-                articles need not embed them again.
+            cache_bytes: how much memory the sentences of articles may take. The next query on the same articles
+                need not embed them again.
         """
         self._encoder = encoder
         self._count_tokens = count_tokens
@@ -126,7 +140,8 @@ class ExtractiveSummarizer:
         if not sentences:
             return None
         embeddings = await self._encoder.encode(sentences, priority=Priority.SUMMARY)
-        article = _Article(tuple(sentences), embeddings)
+        dependent = np.array([_DEPENDENT.match(text) is not None for text in sentences])
+        article = _Article(tuple(sentences), embeddings, dependent)
         self._cache.put(request.article_id, request.revision, article)
         return article
 
@@ -214,6 +229,8 @@ def _usable_sentences(request: SummaryRequest) -> list[str]:
         text = " ".join(sentence.text.split())
         if _is_fragment(sentence) or _BOILERPLATE.match(text) or _normalized(text) in seen:
             continue
+        if _breaks_quotation(text):
+            continue
         seen.add(_normalized(text))
         usable.append(text)
         if len(usable) == _MAX_SENTENCES:
@@ -231,19 +248,26 @@ def _is_fragment(sentence: Sentence) -> bool:
     return len(words) < _MIN_WORDS or letters * 2 < len(sentence.text)
 
 
+def _breaks_quotation(text: str) -> bool:
+    """Whether a quotation or parenthesis begins or ends outside of the sentence."""
+    return text.count('"') % 2 == 1 or any(
+        text.count(left) != text.count(right) for left, right in _QUOTATION_PAIRS
+    )
+
+
 def _normalized(text: str) -> str:
     return " ".join(_WORD.findall(text.casefold()))
 
 
 def _relevance(article: _Article, article_embedding: Embedding | None, query: Embedding | None) -> Embedding:
-    """How much each sentence matters: cosine to query and article, with a bonus for the lead. float32 [n]."""
+    """How much each sentence matters, as a cosine with bonus and penalty: ``float32 [len(sentences)]``."""
     centre = article.embeddings.mean(axis=0) if article_embedding is None else article_embedding
     centrality = article.embeddings @ (centre / max(float(np.linalg.norm(centre)), 1e-12))
     relevance = (
         centrality if query is None else _FOCUS * (article.embeddings @ query) + (1 - _FOCUS) * centrality
     )
     positions = np.arange(1, len(article.sentences) + 1, dtype=np.float32)
-    weighted: Embedding = (relevance + _LEAD_BONUS / positions).astype(np.float32)
+    weighted: Embedding = relevance + _LEAD_BONUS / positions - _DEPENDENT_PENALTY * article.dependent
     return weighted
 
 
@@ -251,10 +275,10 @@ def _selections(
     article: _Article, relevance: Embedding, tokens: Sequence[int], max_tokens: int
 ) -> list[_Selection]:
     """Selections worth offering, the favourite first; repetitions among them are possible."""
-    favourite, *others = (
+    favourite, *others = [
         _select(article, relevance, tokens, max_tokens, trade_off=trade_off, limit=_FAVOURITE_SENTENCES)
         for trade_off in _TRADE_OFFS
-    )
+    ]
     best = _Selection((int(np.argmax(relevance)),))
     lead = _Selection((0,))
     longer = _select(article, relevance, tokens, max_tokens, trade_off=_TRADE_OFFS[0], limit=_MAX_SENTENCES)
@@ -279,7 +303,10 @@ def _select(
         fitting = [place for place, cost in enumerate(tokens) if cost <= room and place not in chosen]
         if not fitting:
             break
-        gains = trade_off * relevance - (1 - trade_off) * nearest
+        supported = np.zeros(len(tokens), dtype=np.bool_)
+        supported[[place + 1 for place in chosen if place + 1 < len(tokens)]] = True
+        gains = trade_off * (relevance + _DEPENDENT_PENALTY * (article.dependent & supported))
+        gains -= (1 - trade_off) * nearest
         best = max(fitting, key=lambda place: (float(gains[place]), -place))
         chosen.append(best)
         room -= tokens[best]
@@ -288,7 +315,7 @@ def _select(
 
 
 def _shorten(text: str, max_tokens: int, count_tokens: Callable[[str], int]) -> str:
-    """Cuts a text to at most so many tokens, with "…": at the end of a clause if most of the room is used by then."""
+    """Cuts a text to at most so many tokens, with "…": after a clause if that uses most of the room."""
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2

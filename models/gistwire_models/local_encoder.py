@@ -139,7 +139,7 @@ def default_encoder_folder() -> Path:
         ModelNotFoundError: the package with the weights is not installed.
         ModelFormatError: its weights cannot be converted.
     """
-    source = _find_weights_folder()
+    source = find_default_weights()
     version = derive_version(source / "model.safetensors", source / TOKENIZER_FILE, _DEFAULT_QUANTIZATION)
     target = Path(platformdirs.user_cache_dir("gistwire")) / f"encoder-{version}"
     if not target.is_dir():
@@ -150,7 +150,12 @@ def default_encoder_folder() -> Path:
     return target
 
 
-def _find_weights_folder() -> Path:
+def find_default_weights() -> Path:
+    """Returns the folder with the weights of all-MiniLM-L6-v2 in the installed package, as they were published.
+
+    Raises:
+        ModelNotFoundError: the package is not installed.
+    """
     spec = importlib.util.find_spec(_WEIGHTS_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ModelNotFoundError(

@@ -60,8 +60,8 @@ class Sentence:
 def split_sentences(text: str, language: str = "und") -> list[Sentence]:
     """Splits text into sentences; only white space is lost between them.
 
-    A line break ends a sentence too, unless the next line begins in lower case. Where the signs are ambiguous,
-    as after "Inc.", the text is rather left together.
+    A line break ends a sentence too, unless the next line begins in lower case. Where the signs are
+    ambiguous, as after "Inc.", the text is rather left together.
 
     Args:
         text: plain text, of any length.

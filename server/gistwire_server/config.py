@@ -23,11 +23,11 @@ class RetrievalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     lexical_weight: Weight = 1.0
     """Weight of the lexical list in the fusion."""
-    dense_weight: Weight = 1.0
+    dense_weight: Weight = 3.0
     """Weight of the dense list in the fusion."""
-    dense_weight_uncovered: Weight = 0.25
+    dense_weight_uncovered: Weight = 0.15
     """What `dense_weight` is multiplied by for a query in a script that the encoder was not trained on."""
-    fusion_constant: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 20
+    fusion_constant: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 5
     """Constant k of reciprocal rank fusion."""
     depth: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
     """Length of each of the two lists."""
@@ -57,7 +57,7 @@ class RankConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Weight of closeness to the user's interests."""
     source_quality: Weight = 0.1
     """Weight of the trust in the source."""
-    redundancy: Weight = 0.1
+    redundancy: Weight = 0.0
     """Weight of the penalty for resembling a hit ranked above."""
     recency_half_life_hours: Annotated[float, msgspec.Meta(ge=1 / 60, le=87_600)] = 168.0
     """Age at which the recency signal is one half."""

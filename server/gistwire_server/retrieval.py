@@ -3,7 +3,7 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gistwire_indexer.index import ArticleIndex, RetrievalQuery, Retrieved, RetrievedLists
 from gistwire_models.encoder import Embedding
@@ -127,26 +127,16 @@ def collapse(fused: Iterable[FusedHit], originals: Mapping[str, str | None]) -> 
 
     Args:
         fused: the fused list, best first.
-        originals: for each article that still exists, the one that it nearly repeats, or None. Articles that are
-            not in it are left out.
+        originals: for each of these articles, the one that it nearly repeats, or None.
 
     Returns:
         The best article of each group, in the order of `fused`, with the identifiers of the others.
     """
     groups: dict[str, list[FusedHit]] = {}
     for hit in fused:
-        if hit.id in originals:
-            groups.setdefault(originals[hit.id] or hit.id, []).append(hit)
+        groups.setdefault(originals[hit.id] or hit.id, []).append(hit)
     return [
-        FusedHit(
-            id=best.id,
-            fusion=best.fusion,
-            lexical=best.lexical,
-            dense=best.dense,
-            lexical_rank=best.lexical_rank,
-            dense_rank=best.dense_rank,
-            duplicate_ids=tuple(hit.id for hit in others),
-        )
+        replace(best, duplicate_ids=tuple(hit.id for hit in others)) if others else best
         for best, *others in groups.values()
     ]
 

@@ -16,6 +16,7 @@ class ChangedArticle:
         published: microseconds since the Unix epoch; None if unknown.
         embedding: as stored, for `decode_embeddings`.
         frequencies: as stored, of `FREQUENCIES_DTYPE`.
+        duplicate_of: identifier of the article that this one nearly repeats; None if there is none.
     """
 
     id: str
@@ -25,6 +26,7 @@ class ChangedArticle:
     published: int | None
     embedding: bytes
     frequencies: bytes
+    duplicate_of: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def read_changes(connection: sqlite3.Connection, change: int, *, known_terms: in
         limit: largest number of articles.
     """
     rows = connection.execute(
-        "SELECT change, id, source, language, category, published, embedding, frequencies"
+        "SELECT change, id, source, language, category, published, embedding, frequencies, duplicate_of"
         " FROM articles WHERE change > ? ORDER BY change LIMIT ?",
         (change, limit),
     ).fetchall()

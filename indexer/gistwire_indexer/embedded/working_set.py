@@ -43,6 +43,7 @@ class WorkingSet:
         # A product runs on all cores and is bound by memory: two at once take more than twice as long as one.
         self._multiplying = threading.Lock()
         self._ids: list[str] = []
+        self._originals: list[str | None] = []
         self._slot_of: dict[str, int] = {}
         self._free: list[int] = []
         self._vectors = VectorTable(dimension)
@@ -116,6 +117,7 @@ class WorkingSet:
             if slot is None:
                 continue
             self._ids[slot] = ""
+            self._originals[slot] = None
             self._vectors.clear(slot)
             self._columns.clear(slot)
             self._lexical.remove([slot])
@@ -127,6 +129,7 @@ class WorkingSet:
         self._columns.reserve(len(self._ids))
         self._vectors.put(np.array(slots, np.intp), vectors)
         for slot, article in zip(slots, articles, strict=True):
+            self._originals[slot] = article.duplicate_of
             self._columns.put(
                 slot,
                 source=article.source,
@@ -148,6 +151,7 @@ class WorkingSet:
         else:
             slot = len(self._ids)
             self._ids.append(article_id)
+            self._originals.append(None)
         self._slot_of[article_id] = slot
         return slot
 
@@ -155,8 +159,10 @@ class WorkingSet:
         self, slots: NDArray[np.intp], scores: NDArray[np.float64], depth: int
     ) -> tuple[Retrieved, ...]:
         ids = [self._ids[slot] for slot in slots.tolist()]
-        order = sorted(zip((-scores).tolist(), ids, strict=True))[:depth]
-        return tuple(Retrieved(article_id, -negated) for negated, article_id in order)
+        order = sorted(zip((-scores).tolist(), ids, slots.tolist(), strict=True))[:depth]
+        return tuple(
+            Retrieved(article_id, -negated, self._originals[slot]) for negated, article_id, slot in order
+        )
 
 
 def _at_least_kth(

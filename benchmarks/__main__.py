@@ -1,0 +1,54 @@
+"""`python -m benchmarks`: one command for each kind of figure; each prints the machine beside its figures."""
+
+import logging
+
+import click
+import structlog
+
+from benchmarks.quality import measure_quality
+from benchmarks.speed import measure_speed
+
+
+@click.group()
+def main() -> None:
+    """Measure Gistwire on this machine."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
+@main.command()
+@click.option(
+    "--articles", "sizes", type=int, multiple=True, default=(7_600,), help="Size of the corpus; repeatable."
+)
+@click.option("--searches", type=click.IntRange(2), default=200, help="Searches for each figure.")
+@click.argument("sources", nargs=-1)
+def speed(sizes: tuple[int, ...], searches: int, sources: tuple[str, ...]) -> None:
+    """Ingest rate, memory, and times of searches.
+
+    SOURCES are files of articles as `gistwire ingest` takes them; without any, the sample corpus.
+
+    \b
+    Examples:
+      python -m benchmarks speed
+      python -m benchmarks speed --articles 7600 --articles 100000 agnews.jsonl.gz
+    """
+    measure_speed(sizes, sources, searches)
+
+
+@main.command()
+@click.argument("sources", nargs=-1)
+def quality(sources: tuple[str, ...]) -> None:
+    """Quality of retrieval and ranking, by weights.
+
+    The judged queries of the sample corpus are always measured; of SOURCES, files of articles, known items
+    (headline to body) are searched as well.
+
+    \b
+    Examples:
+      python -m benchmarks quality
+      python -m benchmarks quality agnews.jsonl.gz reuters.jsonl.gz
+    """
+    measure_quality(sources)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Articles and queries to measure with: read from files, and recombined where more are wanted than there are."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gistwire_indexer
+from gistwire_indexer.sources import RawArticle, read_source
+
+SAMPLE_CORPUS = Path(gistwire_indexer.__path__[0]) / "sample_corpus"
+
+
+def read_articles(sources: Sequence[str]) -> list[RawArticle]:
+    """All readable articles of these sources; of the sample corpus if there are none."""
+    locations = sources or [
+        str(path) for path in sorted(SAMPLE_CORPUS.glob("*.jsonl")) if not path.name.startswith("judged-")
+    ]
+    return [record.fields for location in locations for record in read_source(location) if record.fields]
+
+
+def recombined(articles: Sequence[RawArticle], count: int, seed: int = 7) -> Iterator[RawArticle]:
+    """Yields so many articles: those given, then headlines and bodies of two of them halved and joined.
+
+    The words and lengths stay those of real news; no two articles are near-duplicates.
+    """
+    chance = random.Random(seed)
+    for place in range(count):
+        if place < len(articles):
+            yield articles[place]
+            continue
+        first, second = chance.sample(articles, 2)
+        yield RawArticle(
+            id=f"recombined-{place}",
+            headline=_halves(first.headline, second.headline),
+            body=_halves(first.body, second.body),
+            source=first.source,
+            language=first.language,
+            category=second.category,
+            published=first.published,
+        )
+
+
+def judged_queries() -> list[dict[str, Any]]:
+    """Queries with judged articles of the sample corpus: ``{"query", "relevant": {id: grade}, "set"}``."""
+    queries = []
+    for path in sorted(SAMPLE_CORPUS.glob("judged-*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            queries.append({**json.loads(line), "set": path.stem.removeprefix("judged-")})
+    return queries
+
+
+def _halves(first: str, second: str) -> str:
+    left, right = first.split(), second.split()
+    return " ".join(left[: len(left) // 2] + right[len(right) // 2 :]) or first or second

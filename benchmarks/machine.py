@@ -1,0 +1,26 @@
+"""What a figure was measured on; printed beside every figure."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+
+def describe_machine() -> str:
+    """One line: CPU, cores, Python and the versions of what does the work."""
+    packages = ("grpcio", "ctranslate2", "numpy", "rank-bm25")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return f"{_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+
+
+def resident_mb() -> float:
+    """Memory of this process that is in RAM, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

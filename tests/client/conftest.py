@@ -1,0 +1,36 @@
+"""A scripted server for the client's tests."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import pytest
+from gistwire.v1 import article_pb2_grpc, search_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from tests.client.scripted_server import ScriptedArticles, ScriptedSearch
+
+
+@dataclass
+class ScriptedServer:
+    """A running server, and the scripts that its services follow."""
+
+    target: str
+    search: ScriptedSearch = field(default_factory=ScriptedSearch)
+    articles: ScriptedArticles = field(default_factory=ScriptedArticles)
+    health: health.aio.HealthServicer = field(default_factory=health.aio.HealthServicer)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ScriptedServer]:
+    scripted = ScriptedServer(target=f"unix:{tmp_path / 'socket'}")
+    running = grpc.aio.server()
+    search_pb2_grpc.add_SearchServiceServicer_to_server(scripted.search, running)
+    article_pb2_grpc.add_ArticleServiceServicer_to_server(scripted.articles, running)
+    health_pb2_grpc.add_HealthServicer_to_server(scripted.health, running)
+    running.add_insecure_port(scripted.target)
+    await running.start()
+    await scripted.health.set("", health_pb2.HealthCheckResponse.SERVING)
+    yield scripted
+    await running.stop(None)
