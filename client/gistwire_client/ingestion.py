@@ -231,8 +231,14 @@ class _Feed:
 
 async def _as_generator(articles: Articles) -> AsyncGenerator[article_pb2.Article, None]:
     if isinstance(articles, AsyncIterable):
-        async for article in articles:
-            yield article
+        iterator = aiter(articles)
+        try:
+            async for article in iterator:
+                yield article
+        finally:
+            # Else a generator that is left early would keep what it reads open until it is collected.
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
         return
     async with aclosing(iterate_in_thread(articles)) as read:
         async for article in read:

@@ -19,7 +19,7 @@ class ScriptedServer:
     target: str
     search: ScriptedSearch = field(default_factory=ScriptedSearch)
     articles: ScriptedArticles = field(default_factory=ScriptedArticles)
-    health: health.aio.HealthServicer = field(default_factory=health.aio.HealthServicer)
+    health_service: health.aio.HealthServicer = field(default_factory=health.aio.HealthServicer)
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ async def server(tmp_path: Path) -> AsyncIterator[ScriptedServer]:
     running = grpc.aio.server()
     search_pb2_grpc.add_SearchServiceServicer_to_server(scripted.search, running)
     article_pb2_grpc.add_ArticleServiceServicer_to_server(scripted.articles, running)
-    health_pb2_grpc.add_HealthServicer_to_server(scripted.health, running)
+    health_pb2_grpc.add_HealthServicer_to_server(scripted.health_service, running)
     running.add_insecure_port(scripted.target)
     await running.start()
-    await scripted.health.set("", health_pb2.HealthCheckResponse.SERVING)
+    await scripted.health_service.set("", health_pb2.HealthCheckResponse.SERVING)
     yield scripted
     await running.stop(None)

@@ -197,7 +197,7 @@ async def test_articles_are_read_and_deleted(server: ScriptedServer) -> None:
 async def test_health_is_what_the_server_says(server: ScriptedServer) -> None:
     async with GistwireClient(server.target) as client:
         assert await client.health() is HealthStatus.SERVING
-        await server.health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        await server.health_service.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         assert await client.health() is HealthStatus.NOT_SERVING
 
 

@@ -351,7 +351,7 @@ summary_scripts = st.builds(
 modes = st.sampled_from(SummaryMode)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     scripted=st.dictionaries(st.sampled_from([article.id for article in ARTICLES]), summary_scripts),
     mode=modes,
