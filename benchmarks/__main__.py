@@ -22,7 +22,7 @@ def main() -> None:
 @click.option("--searches", type=click.IntRange(2), default=200, help="Searches for each figure.")
 @click.argument("sources", nargs=-1)
 def speed(sizes: tuple[int, ...], searches: int, sources: tuple[str, ...]) -> None:
-    """Ingest rate, memory, and times of searches.
+    r"""Ingest rate, memory, and times of searches.
 
     SOURCES are files of articles as `gistwire ingest` takes them; without any, the sample corpus.
 
@@ -37,7 +37,7 @@ def speed(sizes: tuple[int, ...], searches: int, sources: tuple[str, ...]) -> No
 @main.command()
 @click.argument("sources", nargs=-1)
 def quality(sources: tuple[str, ...]) -> None:
-    """Quality of retrieval and ranking, by weights.
+    r"""Quality of retrieval and ranking, by weights.
 
     The judged queries of the sample corpus are always measured; of SOURCES, files of articles, known items
     (headline to body) are searched as well.

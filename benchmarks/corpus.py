@@ -46,8 +46,8 @@ def judged_queries() -> list[dict[str, Any]]:
     """Queries with judged articles of the sample corpus: ``{"query", "relevant": {id: grade}, "set"}``."""
     queries = []
     for path in sorted(SAMPLE_CORPUS.glob("judged-*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            queries.append({**json.loads(line), "set": path.stem.removeprefix("judged-")})
+        lines = path.read_text(encoding="utf-8").splitlines()
+        queries += [{**json.loads(line), "set": path.stem.removeprefix("judged-")} for line in lines]
     return queries
 
 

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -80,7 +80,7 @@ class Article:
 
     def revision(self) -> str:
         """Hash of the content: 16 hexadecimal digits that change when any field but `id` does."""
-        published = self.published.astimezone(timezone.utc).isoformat() if self.published else None
+        published = self.published.astimezone(UTC).isoformat() if self.published else None
         content = [
             self.headline,
             self.body,

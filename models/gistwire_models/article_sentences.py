@@ -50,7 +50,7 @@ class ArticleSentences:
     Attributes:
         texts: the sentences, in the order of the article; at least one.
         tokens: number of tokens of each.
-        dependent: whether each leans on the one before it: "It …", "But …", or a quotation. ``bool [sentences]``.
+        dependent: whether each leans on the one before it, as `is_dependent` says. ``bool [sentences]``.
         embeddings: ``float32 [sentences, dimension]``.
     """
 
@@ -68,8 +68,8 @@ class ArticleSentences:
 def usable_sentences(*, headline: str, body: str, language: str) -> list[str]:
     """Finds the sentences that a summary may hold, in order; at most 40 from the first 16 000 characters.
 
-    Left out are fragments and tables, bylines and the like, halves of a quotation, and what the headline or an
-    earlier sentence says already. Datelines are cut off.
+    Left out are fragments and tables, bylines and the like, halves of a quotation, and what the headline or
+    an earlier sentence says already. Datelines are cut off.
     """
     usable: list[str] = []
     seen = {_normalized(headline)}

@@ -1,4 +1,4 @@
-"""The extractive summarizer: sentences of the article, chosen by maximal marginal relevance over embeddings."""
+"""The extractive summarizer: an article's own sentences, chosen by maximal marginal relevance."""
 
 import asyncio
 from collections import OrderedDict
@@ -45,8 +45,8 @@ class ExtractiveSummarizer:
         Args:
             encoder: embeds sentences; it remains its owner's to close.
             count_tokens: tokens of a text in the encoder's vocabulary; called in threads.
-            cache_bytes: how much memory the sentences of articles may take. The next query on the same articles
-                need not embed them again.
+            cache_bytes: how much memory the sentences of articles may take. The next query on the same
+                articles need not embed them again.
         """
         self._encoder = encoder
         self._count_tokens = count_tokens

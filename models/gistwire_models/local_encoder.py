@@ -151,7 +151,7 @@ def default_encoder_folder() -> Path:
 
 
 def find_default_weights() -> Path:
-    """Returns the folder with the weights of all-MiniLM-L6-v2 in the installed package, as they were published.
+    """Returns the folder with the weights of the default encoder, as they were published.
 
     Raises:
         ModelNotFoundError: the package is not installed.
@@ -208,5 +208,4 @@ def _pool(hidden: NDArray[np.float32], lengths: NDArray[np.int32]) -> Embedding:
     mask = (np.arange(hidden.shape[1]) < lengths[:, np.newaxis]).astype(np.float32)
     sums: NDArray[np.float32] = np.matmul(mask[:, np.newaxis, :], hidden)[:, 0, :]
     # The sum points where the mean does, and the length is lost anyway.
-    embeddings: Embedding = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    return embeddings
+    return sums / np.linalg.norm(sums, axis=1, keepdims=True).astype(np.float32)

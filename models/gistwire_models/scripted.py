@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,12 +16,13 @@ _WORD = re.compile(r"\w+")
 
 
 class ScriptedEncoder:
-    """Implements TextEncoder by hashing words: texts that share words are similar, others are not.
+    """Implements TextEncoder by hashing words: texts that share words are similar, others are hardly.
 
     Attributes:
         failure: raised by every call while it is set.
         gate: calls wait for it; set at first.
         encoded: every text that was embedded, in order.
+        priorities: the priority of every call, in order.
     """
 
     def __init__(self, *, dimension: int = 64) -> None:
@@ -29,8 +30,9 @@ class ScriptedEncoder:
         self.gate = asyncio.Event()
         self.gate.set()
         self.encoded: list[str] = []
+        self.priorities: list[Priority] = []
         self._dimension = dimension
-        self._closed = False
+        self._closing = asyncio.Event()
 
     @property
     def model(self) -> ModelVersion:
@@ -42,11 +44,10 @@ class ScriptedEncoder:
         """Length of the vectors."""
         return self._dimension
 
-    async def encode(self, texts: Sequence[str], *, priority: Priority = Priority.INGEST) -> Embedding:  # noqa: ARG002
+    async def encode(self, texts: Sequence[str], *, priority: Priority = Priority.INGEST) -> Embedding:
         """Embeds texts, as TextEncoder says."""
-        await self.gate.wait()
-        if self._closed:
-            raise ModelUnavailableError("the encoder was closed")
+        self.priorities.append(priority)
+        await _pass_gate(self.gate, self._closing)
         if self.failure is not None:
             raise self.failure
         self.encoded += texts
@@ -58,17 +59,15 @@ class ScriptedEncoder:
         return len(_WORD.findall(text))
 
     async def close(self) -> None:
-        """Lets waiting calls end with ModelUnavailableError."""
-        self._closed = True
-        self.gate.set()
+        """Ends calls that wait, and later ones, with ModelUnavailableError."""
+        self._closing.set()
 
     def _embed(self, text: str) -> Embedding:
         vector = np.zeros(self._dimension, dtype=np.float32)
         for word in _WORD.findall(text.casefold()) or [""]:
-            digest = hashlib.blake2b(word.encode(errors="replace"), digest_size=8).digest()
-            vector[int.from_bytes(digest[:4], "big") % self._dimension] += 1.0
-        scaled: Embedding = vector / np.linalg.norm(vector)
-        return scaled
+            digest = hashlib.blake2b(word.encode(errors="replace"), digest_size=4).digest()
+            vector[int.from_bytes(digest, "big") % self._dimension] += 1.0
+        return vector / np.float32(np.linalg.norm(vector))
 
 
 @dataclass(slots=True)
@@ -77,33 +76,35 @@ class SummaryScript:
 
     Attributes:
         deltas: pieces of the draft.
-        candidates: the candidates; none for one that joins `deltas`.
+        candidates: the candidates; none for one that joins `deltas`, or repeats the headline.
         failure: raised after the deltas, instead of candidates.
         gate: waited for before anything is written; None to begin at once.
+        end_gate: waited for after the deltas; None to go on at once.
     """
 
     deltas: Sequence[str] = ()
     candidates: Sequence[Candidate] = ()
     failure: Exception | None = None
     gate: asyncio.Event | None = None
+    end_gate: asyncio.Event | None = None
 
 
-@dataclass(slots=True)
 class ScriptedSummarizer:
     """Implements Summarizer by a script for each article; without one it repeats the headline as a summary.
 
     Attributes:
         scripts: what to do, by identifier of the article.
         requests: every request that was begun, in order.
-        finished: identifiers of the articles whose candidates were given.
-        cancelled: identifiers of the articles whose generator was closed or cancelled before.
+        finished: identifiers of the articles whose candidates were given, in order.
+        cancelled: identifiers of the articles whose generator was closed or cancelled before that, in order.
     """
 
-    scripts: Mapping[str, SummaryScript] = field(default_factory=dict)
-    requests: list[SummaryRequest] = field(default_factory=list)
-    finished: list[str] = field(default_factory=list)
-    cancelled: list[str] = field(default_factory=list)
-    closed: bool = False
+    def __init__(self, scripts: Mapping[str, SummaryScript] | None = None) -> None:
+        self.scripts: Mapping[str, SummaryScript] = scripts if scripts is not None else {}
+        self.requests: list[SummaryRequest] = []
+        self.finished: list[str] = []
+        self.cancelled: list[str] = []
+        self._closing = asyncio.Event()
 
     @property
     def model(self) -> ModelVersion:
@@ -112,32 +113,45 @@ class ScriptedSummarizer:
 
     async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
         """Summarizes one article, as Summarizer says."""
-        if self.closed:
-            raise ModelUnavailableError("the summarizer was closed")
         self.requests.append(request)
-        script = self.scripts.get(request.article_id) or SummaryScript(
-            deltas=[f"Summary: {request.headline}"]
-        )
+        unscripted = SummaryScript(deltas=[f"Summary: {request.headline}"])
+        script = self.scripts.get(request.article_id, unscripted)
         try:
-            if script.gate is not None:
-                await script.gate.wait()
+            await _pass_gate(script.gate, self._closing)
             if request.stream_drafts:
                 for text in script.deltas:
                     yield DraftDelta(text)
-            if script.failure is not None:
-                raise script.failure
-            self.finished.append(request.article_id)
-            yield Candidates(self._candidates(request, script))
+            await _pass_gate(script.end_gate, self._closing)
         except (asyncio.CancelledError, GeneratorExit):
-            if request.article_id not in self.finished:
-                self.cancelled.append(request.article_id)
+            self.cancelled.append(request.article_id)
             raise
+        if script.failure is not None:
+            raise script.failure
+        self.finished.append(request.article_id)
+        yield Candidates(_candidates(request, script))
 
     async def close(self) -> None:
-        """Refuses further calls."""
-        self.closed = True
+        """Ends calls that wait, and later ones, with ModelUnavailableError."""
+        self._closing.set()
 
-    @staticmethod
-    def _candidates(request: SummaryRequest, script: SummaryScript) -> tuple[Candidate, ...]:
-        candidates = tuple(script.candidates) or (Candidate("".join(script.deltas), Origin.EXTRACTED),)
-        return candidates[: request.candidates]
+
+def _candidates(request: SummaryRequest, script: SummaryScript) -> tuple[Candidate, ...]:
+    joined = Candidate("".join(script.deltas) or request.headline, Origin.EXTRACTED)
+    return (tuple(script.candidates) or (joined,))[: request.candidates]
+
+
+async def _pass_gate(gate: asyncio.Event | None, closing: asyncio.Event) -> None:
+    """Waits until the gate is open.
+
+    Raises:
+        ModelUnavailableError: closing began before.
+    """
+    if not closing.is_set() and gate is not None and not gate.is_set():
+        waits = [asyncio.ensure_future(event.wait()) for event in (gate, closing)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+    if closing.is_set():
+        raise ModelUnavailableError("the engine was closed")

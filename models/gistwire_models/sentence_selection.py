@@ -11,7 +11,7 @@ Selection: TypeAlias = tuple[int, ...]
 """Places of sentences in the article, ascending."""
 
 _LEAD_BONUS = 0.12
-"""Cosine that the first sentence gains over one far down, falling with 1 / position: news leads with the event."""
+"""Cosine that the first sentence gains, falling with 1 / position: news leads with what happened."""
 
 _FOCUS = 0.7
 """Share of the query in the relevance of a sentence; the rest is closeness to the article as a whole."""
@@ -79,8 +79,8 @@ def select_sentences(
 ) -> Selection:
     """Selects sentences by maximal marginal relevance, until no more fits or the limit is reached.
 
-    The next sentence is the one of the greatest ``λ · relevance − (1 − λ) · similarity to the nearest selected
-    one`` (Carbonell and Goldstein 1998, "The use of MMR, diversity-based reranking").
+    The next sentence is the one of the greatest ``λ · relevance − (1 − λ) · similarity to the nearest
+    selected one`` (Carbonell and Goldstein 1998, "The use of MMR, diversity-based reranking").
 
     Args:
         article: the sentences.

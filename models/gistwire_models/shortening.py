@@ -1,9 +1,13 @@
-"""Cuts a text to a number of tokens where a reader would pause; for sentences that are longer than a summary."""
+"""Cuts a text to a number of tokens, where a reader would pause; for sentences too long for a summary."""
 
 import re
 from collections.abc import Callable
 
 _ELLIPSIS = "…"
+
+# No text has longer tokens than this on average; spares counting those of a whole book.
+_MAX_CHARACTERS_PER_TOKEN = 16
+
 _CLAUSE_END = re.compile(r"[;；](?=\s|$|[^\W\d_])|(?<=[^\d\s])[,，](?=\s|[^\W\d_])|\s[–—]\s")
 
 
@@ -27,7 +31,7 @@ def shorten(text: str, *, max_tokens: int, count_tokens: Callable[[str], int]) -
 
 def _longest_prefix(text: str, max_tokens: int, count_tokens: Callable[[str], int]) -> int:
     """Returns how many characters from the start make up to so many tokens."""
-    low, high = 0, len(text)
+    low, high = 0, min(len(text), max(0, max_tokens) * _MAX_CHARACTERS_PER_TOKEN)
     while low < high:
         middle = (low + high + 1) // 2
         if count_tokens(text[:middle]) <= max_tokens:

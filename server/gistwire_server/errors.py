@@ -175,7 +175,7 @@ async def reporting_errors(context: grpc.aio.ServicerContext[Any, Any]) -> Async
         yield
     except (asyncio.CancelledError, grpc.aio.AbortError):
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (this is where every error becomes a status)
         status = status_of(error)
         if status.code == code_pb2.INTERNAL:
             _log.exception("call_failed")

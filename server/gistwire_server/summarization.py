@@ -154,7 +154,7 @@ class _Summarization:
                 to_store = await self._summarize(hit, stored)
             except asyncio.CancelledError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (no failure of one hit may fail the others)
                 if not isinstance(error, GistwireModelError):
                     _log.exception("summary_failed")
                 await self._fail(hit, error)
@@ -179,9 +179,8 @@ class _Summarization:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
             await self._finish_with_extract(hit, finish_reason=events_pb2.Summary.DEADLINE)
             return None
-        if step is Step.SUMMARIZE_ONE and self.plan.summary.mode is SummaryMode.BEST:
-            if self.plan.summary.candidates > 1:
-                self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
+        if step is Step.SUMMARIZE_ONE and self._wants_several():
+            self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
         try:
             async with asyncio.timeout(self.budget.remaining_s()):
                 candidates = await self._write(hit, step)
@@ -201,10 +200,12 @@ class _Summarization:
             return None
         return _worth_storing(scored) if stored is None else None
 
+    def _wants_several(self) -> bool:
+        return self.plan.summary.mode is SummaryMode.BEST and self.plan.summary.candidates > 1
+
     def _affordable(self) -> Step | None:
         """The most that the time left is likely to be enough for."""
-        several = self.plan.summary.mode is SummaryMode.BEST and self.plan.summary.candidates > 1
-        if several and self.budget.affords(Step.SUMMARIZE_SEVERAL, Step.SCORE):
+        if self._wants_several() and self.budget.affords(Step.SUMMARIZE_SEVERAL, Step.SCORE):
             return Step.SUMMARIZE_SEVERAL
         if self.budget.affords(Step.SUMMARIZE_ONE, Step.SCORE):
             return Step.SUMMARIZE_ONE

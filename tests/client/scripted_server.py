@@ -156,9 +156,7 @@ def acknowledging(*, window: int = 8, breaks_after: int | None = None) -> Ingest
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "the server goes away")
             acknowledged += 1
             yield acknowledgement(request.sequence, id=request.upsert.id)
-        yield article_pb2.StreamIngestResponse(
-            completed=article_pb2.IngestCompleted(created=acknowledged)
-        )
+        yield article_pb2.StreamIngestResponse(completed=article_pb2.IngestCompleted(created=acknowledged))
 
     return stream
 

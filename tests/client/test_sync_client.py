@@ -93,7 +93,10 @@ async def test_errors_are_those_of_the_async_client(server: ScriptedServer) -> N
     server.search.refusal = Refusal(grpc.StatusCode.INVALID_ARGUMENT, "no query")
 
     def search() -> None:
-        with SyncGistwireClient(server.target) as client, pytest.raises(RequestRefusedError, match="no query"):
+        with (
+            SyncGistwireClient(server.target) as client,
+            pytest.raises(RequestRefusedError, match="no query"),
+        ):
             list(client.stream_search(""))
 
     await asyncio.to_thread(search)

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 import pytest
@@ -39,7 +40,7 @@ def configured(bench: Bench, listen: str) -> Bench:
 async def reflect(
     channel: grpc.aio.Channel, request: reflection_pb2.ServerReflectionRequest
 ) -> reflection_pb2.ServerReflectionResponse:
-    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type, unused-ignore]  # pyright: ignore[reportArgumentType]
     call = stub.ServerReflectionInfo(iter([request]))
     responses = [response async for response in call]
     return responses[0]
@@ -72,11 +73,11 @@ async def test_a_generic_client_finds_its_way_by_reflection(bench: Bench) -> Non
                     pool.Add(file)
                     added.add(name)
         method = pool.FindMethodByName("gistwire.v1.SearchService.StreamSearch")
-        request = GetMessageClass(method.input_type)(query="harbour strike", top_k=2)
+        request: Any = GetMessageClass(method.input_type)(query="harbour strike", top_k=2)
         response_class = GetMessageClass(method.output_type)
         call = channel.unary_stream(
             "/gistwire.v1.SearchService/StreamSearch",
-            request_serializer=lambda message: message.SerializeToString(),
+            request_serializer=type(request).SerializeToString,
             response_deserializer=response_class.FromString,
         )(request)
         events = [MessageToDict(event) async for event in call]
@@ -89,7 +90,7 @@ async def test_health_is_told_for_each_service(bench: Bench) -> None:
         serving(configured(bench, "unix").engines) as running,
         grpc.aio.insecure_channel(running.target) as channel,
     ):
-        stub = health_pb2_grpc.HealthStub(channel)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         for name in ("", "gistwire.v1.SearchService"):
             answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -100,8 +101,6 @@ async def test_draining_says_not_serving_and_lets_streams_finish(
 ) -> None:
     gate = asyncio.Event()
     scripts(**{article.id: SummaryScript(deltas=["x"], gate=gate) for article in ARTICLES})
-    async with grpc.aio.insecure_channel("unix:unused"):
-        pass
     leave = asyncio.Event()
     target: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -112,7 +111,8 @@ async def test_draining_says_not_serving_and_lets_streams_finish(
 
     server = asyncio.create_task(run())
     async with grpc.aio.insecure_channel(await target) as channel:
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=""))
+        health_stub: Any = health_pb2_grpc.HealthStub(channel)
+        watch = health_stub.Watch(health_pb2.HealthCheckRequest(service=""))
         health = aiter(watch)
         assert (await anext(health)).status == health_pb2.HealthCheckResponse.SERVING
         call = search_pb2_grpc.SearchServiceStub(channel).StreamSearch(

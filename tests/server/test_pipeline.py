@@ -92,6 +92,7 @@ async def test_drafts_of_several_hits_interleave(bench: Bench, scripts: Callable
     gates = {f"a{place}": asyncio.Event() for place in range(len(ARTICLES))}
     scripts(**{name: SummaryScript(deltas=["x"], gate=gate) for name, gate in gates.items()})
     order = []
+    waiting: list[str] = []
     async with aclosing(search_events(bench.plan, bench.engines, request_id="r")) as events:
         async for event in events:
             if isinstance(event, events_pb2.Hits):

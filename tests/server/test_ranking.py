@@ -1,9 +1,10 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 from gistwire_server.plan import RankWeights
-from gistwire_server.ranking import RankedSignals, rank, ranking_event, recency, source_quality
+from gistwire_server.ranking import RankedHit, RankedSignals, rank, ranking_event, recency, source_quality
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,12 +32,12 @@ signal_lists = st.lists(
 )
 
 
-def signals(hit_id: str, fusion: float = 0.5, **known: float) -> RankedSignals:
+def signals(hit_id: str, fusion: float = 0.5, **known: Any) -> RankedSignals:
     return RankedSignals(hit_id=hit_id, article_id=f"article-{hit_id}", fusion=fusion, **known)
 
 
-def ids(order: object) -> list[str]:
-    return [each.signals.hit_id for each in order]  # type: ignore[attr-defined]
+def ids(order: list[RankedHit]) -> list[str]:
+    return [each.signals.hit_id for each in order]
 
 
 def test_score_is_the_weighted_sum_of_known_signals() -> None:

@@ -36,12 +36,14 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
         request_id = uuid.uuid4().hex
         async with reporting_errors(context), logged_call("StreamSearch", request_id):
             plan = plan_stream_search(request, self._engines.config, context.time_remaining())
-            async with self._admission.admit():
-                async with aclosing(search_events(plan, self._engines, request_id=request_id)) as events:
-                    sequence = 0
-                    async for event in events:
-                        sequence += 1
-                        yield envelope(sequence, event)
+            async with (
+                self._admission.admit(),
+                aclosing(search_events(plan, self._engines, request_id=request_id)) as events,
+            ):
+                sequence = 0
+                async for event in events:
+                    sequence += 1
+                    yield envelope(sequence, event)
 
     async def Search(  # noqa: N802
         self,

@@ -156,8 +156,7 @@ async def test_a_malformed_operation_ends_the_stream_after_what_came_before(
 
     async def run() -> None:
         async for response in stub(service).StreamIngest(iter(operations)):
-            if response.HasField("acknowledgement"):
-                acknowledged.append(response.acknowledgement.sequence)
+            acknowledged.extend([response.acknowledgement.sequence] * response.HasField("acknowledgement"))
 
     refusal = await refused(run())
     assert refusal.code == grpc.StatusCode.INVALID_ARGUMENT
