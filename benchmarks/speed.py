@@ -4,7 +4,9 @@ import asyncio
 import statistics
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,11 +60,12 @@ async def _measure(folder: Path, articles: Sequence[RawArticle], size: int, sear
         print(f"  ingest            {size / took_s:8.0f} articles/s, {took_s:.1f} s in all")
         print(f"  on disk           {statistics_.bytes_on_disk / 1e6:8.0f} MB")
     # Opened afresh: what a server holds, not what ingesting left behind.
-    before_mb = resident_mb()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh_process:
+        memory_mb = fresh_process.submit(_memory_of_server, folder, articles[0].headline).result()
     started = time.perf_counter()
     async with running_server(config) as running:
         print(f"  open              {time.perf_counter() - started:8.2f} s")
-        print(f"  memory            {resident_mb():8.0f} MB resident ({before_mb:.0f} MB before opening)")
+        print(f"  memory            {memory_mb:8.0f} MB resident in a fresh server after one search")
         queries = [article.headline for article in articles[:: max(len(articles) // searches, 1)]][:searches]
         await _raw_stages(running.engines, queries)
         async with grpc.aio.insecure_channel(running.target) as channel:
@@ -74,6 +77,21 @@ async def _measure(folder: Path, articles: Sequence[RawArticle], size: int, sear
             ):
                 _print_times(name, [await _search(stub, query, spec) for query in queries])
             await _cancel(stub, queries[0])
+
+
+def _memory_of_server(folder: Path, query: str) -> float:
+    """Memory of a process that opened the index and answered once, in MB."""
+
+    async def answer() -> float:
+        async with (
+            running_server(load_config(data_dir=folder, listen="unix")) as running,
+            grpc.aio.insecure_channel(running.target) as channel,
+        ):
+            stub = search_pb2_grpc.SearchServiceStub(channel)
+            await _search(stub, query, specs_pb2.SummarySpec())
+            return resident_mb()
+
+    return asyncio.run(answer())
 
 
 async def _ingest(engines: Engines, articles: Sequence[RawArticle]) -> None:

@@ -40,8 +40,7 @@ def imports(tree: ast.AST, *, in_function: bool = False) -> Iterator[tuple[str, 
             case ast.ImportFrom(module=str(module), level=0):
                 yield module.partition(".")[0], in_function
             case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=otherwise):
-                for statement in otherwise:
-                    yield from imports(statement, in_function=in_function)
+                yield from imports(ast.Module(body=otherwise, type_ignores=[]), in_function=in_function)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
                 yield from imports(node, in_function=True)
             case _:

@@ -42,8 +42,10 @@ async def reflect(
 ) -> reflection_pb2.ServerReflectionResponse:
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type, unused-ignore]  # pyright: ignore[reportArgumentType]
     call = stub.ServerReflectionInfo(iter([request]))
-    responses = [response async for response in call]
-    return responses[0]
+    async for response in call:
+        assert isinstance(response, reflection_pb2.ServerReflectionResponse)
+        return response
+    raise AssertionError("no answer")
 
 
 async def test_a_generic_client_finds_its_way_by_reflection(bench: Bench) -> None:

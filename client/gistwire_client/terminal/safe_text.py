@@ -1,5 +1,6 @@
-"""`printable`: makes text from a server or a source safe to show in a terminal."""
+"""`printable`: makes text from a server or a source safe to show in a terminal; `escaped`: likewise JSON."""
 
+import json
 import unicodedata
 from functools import lru_cache
 
@@ -22,6 +23,17 @@ def printable(text: str) -> str:
 def folded(text: str) -> str:
     """As `printable`, with runs of white space folded to one space and none at the ends."""
     return " ".join(printable(text).split())
+
+
+def escaped(line: str) -> str:
+    """A line of JSON in which what `printable` would remove is escaped, so that it means the same."""
+    # Outside its strings JSON has printable ASCII only.
+    return line if line.isascii() and line.isprintable() else "".join(map(_escaped_character, line))
+
+
+@lru_cache(maxsize=4096)
+def _escaped_character(character: str) -> str:
+    return character if _printable_character(character) == character else json.dumps(character)[1:-1]
 
 
 @lru_cache(maxsize=4096)

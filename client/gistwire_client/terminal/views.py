@@ -12,6 +12,7 @@ from rich.console import Console
 
 from gistwire_client.terminal import wording
 from gistwire_client.terminal.live_view import LiveView
+from gistwire_client.terminal.safe_text import escaped
 from gistwire_client.terminal.search_state import SearchState, ShownHit
 
 
@@ -85,7 +86,7 @@ class PlainView(_LineView):
 def write_json_line(message: Message) -> None:
     """Writes a message to standard output as one line of proto3 JSON, at once."""
     # click flushes after each line.
-    click.echo(MessageToJson(message, indent=None, ensure_ascii=False))
+    click.echo(escaped(MessageToJson(message, indent=None, ensure_ascii=False)))
 
 
 def _origin(hit: ShownHit) -> str:

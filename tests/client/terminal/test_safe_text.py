@@ -1,9 +1,10 @@
 """Tests of gistwire_client.terminal.safe_text."""
 
+import json
 import unicodedata
 
 import pytest
-from gistwire_client.terminal.safe_text import folded, printable
+from gistwire_client.terminal.safe_text import escaped, folded, printable
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +46,10 @@ def test_folded_text_has_single_spaces_between_words(text: str) -> None:
     shown = folded(text)
     assert shown == " ".join(shown.split())
     assert shown.split() == printable(text).split()
+
+
+@given(hostile)
+def test_escaped_json_means_the_same_and_can_all_be_seen(text: str) -> None:
+    line = escaped(json.dumps({"text": text}, ensure_ascii=False))
+    assert printable(line) == line
+    assert json.loads(line) == {"text": text}
