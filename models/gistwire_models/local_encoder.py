@@ -208,4 +208,5 @@ def _pool(hidden: NDArray[np.float32], lengths: NDArray[np.int32]) -> Embedding:
     mask = (np.arange(hidden.shape[1]) < lengths[:, np.newaxis]).astype(np.float32)
     sums: NDArray[np.float32] = np.matmul(mask[:, np.newaxis, :], hidden)[:, 0, :]
     # The sum points where the mean does, and the length is lost anyway.
-    return sums / np.linalg.norm(sums, axis=1, keepdims=True).astype(np.float32)
+    embeddings: Embedding = sums / np.linalg.norm(sums, axis=1, keepdims=True).astype(np.float32)
+    return embeddings

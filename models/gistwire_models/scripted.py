@@ -153,5 +153,6 @@ async def _pass_gate(gate: asyncio.Event | None, closing: asyncio.Event) -> None
         finally:
             for wait in waits:
                 wait.cancel()
+            await asyncio.wait(waits)
     if closing.is_set():
         raise ModelUnavailableError("the engine was closed")

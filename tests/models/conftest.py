@@ -1,4 +1,4 @@
-"""Encoders of the models tests: a tiny one made here, and the default one, converted once for each run."""
+"""The default encoder, converted once for each run of the models tests."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,14 +6,6 @@ from pathlib import Path
 import pytest
 from gistwire_models.conversion import convert_encoder
 from gistwire_models.local_encoder import LocalEncoder, find_default_weights
-
-from tests.models.tiny_bert import write_tiny_bert
-
-
-@pytest.fixture
-def tiny_bert(tmp_path: Path) -> Path:
-    """Folder of a BERT of a few hundred random weights, as it comes from a model hub."""
-    return write_tiny_bert(tmp_path / "tiny-bert")
 
 
 @pytest.fixture(scope="session")

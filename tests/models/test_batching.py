@@ -71,8 +71,8 @@ async def test_concurrent_calls_share_a_batch_and_get_their_own_results() -> Non
     engine = HeldEngine()
     batcher = make_batcher(engine)
     engine.let_go()
-    results = await asyncio.gather(submit(batcher, "a"), submit(batcher, "b", "c"), submit(batcher, "d"))
-    assert results == [["aa"], ["bb", "cc"], ["dd"]]
+    calls = [submit(batcher, "a"), submit(batcher, "b", "c"), submit(batcher, "d")]
+    assert await asyncio.gather(*calls) == [["aa"], ["bb", "cc"], ["dd"]]
     assert engine.batches == [["a", "b", "c", "d"]]
     await batcher.close()
 

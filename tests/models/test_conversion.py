@@ -68,8 +68,12 @@ def test_a_long_context_is_cut_at_256_tokens(source: Path, tmp_path: Path) -> No
 
 
 def test_half_precision_weights_are_converted(source: Path, tmp_path: Path) -> None:
-    weights = conversion._read_weights(source / "model.safetensors", conversion._read_config(source / "config.json"))
-    save_file({name: tensor.astype(np.float16) for name, tensor in weights.items()}, source / "model.safetensors")
+    weights = conversion._read_weights(
+        source / "model.safetensors", conversion._read_config(source / "config.json")
+    )
+    save_file(
+        {name: tensor.astype(np.float16) for name, tensor in weights.items()}, source / "model.safetensors"
+    )
     convert_encoder(source, tmp_path / "tiny", name="tiny")
     assert read_description(tmp_path / "tiny").dimension == 16
 

@@ -24,7 +24,7 @@ SENTENCES = [
     "A vaccine trial showed promising results in children.",
     "Die Regierung beriet am Montag über den Haushalt.",
     "El presidente viajó a Madrid para la cumbre.",
-    "No.",
+    "He said no.",
 ]
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from gistwire_client.client import GistwireClient, HealthStatus
@@ -155,7 +154,11 @@ def _report(checks: Sequence[Check], *, as_json: bool) -> None:
         for check in checks:
             click.echo(json.dumps(asdict(check), ensure_ascii=False))
         return
-    table = Table.grid(padding=(0, 2))
+    # Columns of fixed width and no table: that would cut paths to the width that is assumed of a pipe.
+    state_width = max(len(check.state) for check in checks)
+    part_width = max(len(check.part) for check in checks)
+    console = Console(highlight=False)
     for check in checks:
-        table.add_row(Text(check.state, style=_STYLES[check.state]), Text(check.part), Text(check.detail))
-    Console(highlight=False, soft_wrap=True).print(table)
+        state = (check.state.ljust(state_width), _STYLES[check.state])
+        line = Text.assemble(state, "  ", check.part.ljust(part_width), "  ", check.detail)
+        console.print(line, soft_wrap=True)
