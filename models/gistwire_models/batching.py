@@ -171,12 +171,13 @@ class DynamicBatcher(Generic[Item, Result]):
 
     async def _enqueue(self, call: _Call[Result], items: Sequence[Item], priority: Priority) -> None:
         for place, item in enumerate(items):
+            waiting = _Waiting(call, place, item, self._cost(item))
             if priority is Priority.INGEST:
                 await self._ingest_room.acquire()
                 if call.ended.done():
                     self._ingest_room.release()
                     return
-            self._queues[priority].append(_Waiting(call, place, item, self._cost(item)))
+            self._queues[priority].append(waiting)
             self._schedule_dispatch()
 
     def _drop_waiting(self, call: _Call[Result], priority: Priority) -> None:
@@ -224,7 +225,7 @@ class DynamicBatcher(Generic[Item, Result]):
     def _start(self, batch: list[_Waiting[Item, Result]]) -> None:
         started = time.monotonic()
         items = [waiting.item for waiting in batch]
-        computed = asyncio.get_running_loop().run_in_executor(self._executor, self._compute, items)
+        computed = asyncio.get_running_loop().run_in_executor(self._executor, self._compute_all, items)
         self._running.add(computed)
 
         def finish(computed: asyncio.Future[Sequence[Result]]) -> None:
@@ -234,6 +235,12 @@ class DynamicBatcher(Generic[Item, Result]):
             self._dispatch()
 
         computed.add_done_callback(finish)
+
+    def _compute_all(self, items: Sequence[Item]) -> Sequence[Result]:
+        results = self._compute(items)
+        if len(results) != len(items):
+            raise ValueError(f"{len(results)} results came for {len(items)} items")
+        return results
 
     def _update_estimate(self, batch: list[_Waiting[Item, Result]], elapsed_s: float) -> None:
         s_per_cost = elapsed_s / sum(waiting.cost for waiting in batch)

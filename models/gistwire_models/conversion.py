@@ -93,7 +93,7 @@ def _read_config(path: Path) -> _BertConfig:
         config = msgspec.json.decode(path.read_bytes(), type=_BertConfig)
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"{path} is missing") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelFormatError(f"{path} is not that of a BERT encoder we can convert: {error}") from error
     if config.num_attention_heads < 1 or config.hidden_size % config.num_attention_heads:
         raise ModelFormatError(f"{path}: hidden_size is no multiple of num_attention_heads")

@@ -48,7 +48,7 @@ def read_description(folder: Path) -> EncoderDescription:
         return msgspec.json.decode(path.read_bytes(), type=EncoderDescription)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelNotFoundError(f"no encoder in {folder}: {DESCRIPTION_FILE} is missing") from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelFormatError(f"{path} cannot be read: {error}") from error
 
 

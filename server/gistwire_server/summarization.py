@@ -16,7 +16,6 @@ from gistwire_models.summarizer import (
     Candidate,
     Candidates,
     DraftDelta,
-    FinishReason,
     Origin,
     SummaryRequest,
 )
@@ -28,21 +27,13 @@ from gistwire_server.errors import status_of
 from gistwire_server.faithfulness import Source
 from gistwire_server.plan import SearchPlan, SummaryMode
 from gistwire_server.retrieval import similarity
-from gistwire_server.scoring import CandidateScores, ScoredCandidate
+from gistwire_server.scoring import ScoredCandidate
+from gistwire_server.summary_messages import unwritten_summary, written_summary
 
 _log = structlog.get_logger(__name__)
 
 _SUMMARIZE = events_pb2.StageTime.SUMMARIZE
 _SCORE = events_pb2.StageTime.SCORE
-_ORIGINS = {
-    Origin.GENERATED: events_pb2.Summary.GENERATED,
-    Origin.EXTRACTED: events_pb2.Summary.EXTRACTED,
-    Origin.HEADLINE: events_pb2.Summary.HEADLINE,
-}
-_FINISH_REASONS = {
-    FinishReason.COMPLETE: events_pb2.Summary.COMPLETE,
-    FinishReason.LENGTH: events_pb2.Summary.LENGTH,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,37 +155,27 @@ class _Summarization:
 
     async def _summarize(self, hit: HitToSummarize, stored: StoredSummary | None) -> Candidate | None:
         """Ends the hit in a summary; returns the candidate that is worth storing, if there is one."""
-        match self.plan.summary.mode:
-            case SummaryMode.NONE:
-                self._finish_with_headline(hit)
-                return None
-            case SummaryMode.STORED if stored is None:
-                await self._finish_with_extract(hit)
-                return None
-            case SummaryMode.STORED | SummaryMode.FAST if stored is not None:
-                await self._choose(hit, (), stored)
-                return None
-        step = self._affordable()
-        if step is None:
-            self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
-            await self._finish_with_extract(hit, finish_reason=events_pb2.Summary.DEADLINE)
+        mode = self.plan.summary.mode
+        if mode is SummaryMode.NONE:
+            self._finish_with_headline(hit)
             return None
-        if step is Step.SUMMARIZE_ONE and self._wants_several():
-            self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
+        if mode is SummaryMode.STORED and stored is None:
+            await self._finish_with_extract(hit)
+            return None
         try:
             async with asyncio.timeout(self.budget.remaining_s()):
-                candidates = await self._write(hit, step)
+                if stored is not None and mode is not SummaryMode.BEST:
+                    await self._choose(hit, (), stored)
+                    return None
+                candidates = await self._write(hit)
                 scored = await self._choose(hit, candidates, stored)
         except TimeoutError:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
-            await self._finish_with_extract(hit, finish_reason=events_pb2.Summary.DEADLINE)
+            await self._finish_with_extract(hit, late=True)
             return None
         except GistwireModelError as error:
-            reason = (
-                events_pb2.Degraded.OVERLOAD
-                if isinstance(error, ModelOverloadedError)
-                else events_pb2.Degraded.BACKEND_DOWN
-            )
+            overloaded = isinstance(error, ModelOverloadedError)
+            reason = events_pb2.Degraded.OVERLOAD if overloaded else events_pb2.Degraded.BACKEND_DOWN
             self._degrade(hit, reason, self._fallback(hit))
             await self._finish_with_extract(hit)
             return None
@@ -203,15 +184,22 @@ class _Summarization:
     def _wants_several(self) -> bool:
         return self.plan.summary.mode is SummaryMode.BEST and self.plan.summary.candidates > 1
 
-    def _affordable(self) -> Step | None:
-        """The most that the time left is likely to be enough for."""
+    def _affordable(self, hit: HitToSummarize) -> Step:
+        """The most that the time left is likely to be enough for.
+
+        Raises:
+            TimeoutError: it is not enough for a summary at all.
+        """
         if self._wants_several() and self.budget.affords(Step.SUMMARIZE_SEVERAL, Step.SCORE):
             return Step.SUMMARIZE_SEVERAL
-        if self.budget.affords(Step.SUMMARIZE_ONE, Step.SCORE):
-            return Step.SUMMARIZE_ONE
-        return None
+        if not self.budget.affords(Step.SUMMARIZE_ONE, Step.SCORE):
+            raise TimeoutError
+        if self._wants_several():
+            self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
+        return Step.SUMMARIZE_ONE
 
-    async def _write(self, hit: HitToSummarize, step: Step) -> tuple[Candidate, ...]:
+    async def _write(self, hit: HitToSummarize) -> tuple[Candidate, ...]:
+        step = self._affordable(hit)
         article = hit.indexed.article
         focused = self.plan.summary.mode is SummaryMode.BEST
         request = SummaryRequest(
@@ -251,16 +239,11 @@ class _Summarization:
         with self.budget.spend(Step.SCORE):
             scored = await self._score(hit, await self._with_embeddings(hit, written))
         best = scored[0]
-        event = events_pb2.Summary(
-            hit_id=hit.hit_id,
-            article_id=hit.indexed.article.id,
-            text=best.candidate.text,
-            origin=_ORIGINS[best.candidate.origin],
-            scores=_scores_message(best.scores),
-            candidates=[_candidate_message(each) for each in scored],
-            finish_reason=_FINISH_REASONS[best.candidate.finish_reason],
-            model="" if best.candidate.origin is Origin.HEADLINE else str(self.engines.summarizer.model),
-            revision=hit.indexed.revision,
+        event = written_summary(
+            hit.hit_id,
+            hit.indexed,
+            scored,
+            model=self.engines.summarizer.model,
             stored=best.candidate is stored_candidate,
         )
         self.queue.put(HitOutcome(hit.hit_id, event, best.scores.query_similarity))
@@ -299,42 +282,13 @@ class _Summarization:
         ]
 
     def _finish_with_headline(self, hit: HitToSummarize) -> None:
-        self._finish_unwritten(
-            hit, hit.indexed.article.headline, events_pb2.Summary.HEADLINE, query_similarity=None
-        )
+        self.queue.put(HitOutcome(hit.hit_id, unwritten_summary(hit.hit_id, hit.indexed, ""), None))
 
-    async def _finish_with_extract(
-        self,
-        hit: HitToSummarize,
-        *,
-        finish_reason: events_pb2.Summary.FinishReason.ValueType = events_pb2.Summary.COMPLETE,
-    ) -> None:
-        text = hit.extract or hit.indexed.article.headline
-        origin = events_pb2.Summary.EXTRACTED if hit.extract else events_pb2.Summary.HEADLINE
-        self._finish_unwritten(
-            hit, text, origin, query_similarity=await self._similarity_of(text), finish_reason=finish_reason
-        )
-
-    def _finish_unwritten(
-        self,
-        hit: HitToSummarize,
-        text: str,
-        origin: events_pb2.Summary.Origin.ValueType,
-        *,
-        query_similarity: float | None,
-        finish_reason: events_pb2.Summary.FinishReason.ValueType = events_pb2.Summary.COMPLETE,
-    ) -> None:
+    async def _finish_with_extract(self, hit: HitToSummarize, *, late: bool = False) -> None:
         """Ends the hit in a text that the summarizer had no part in."""
-        scores = events_pb2.SummaryScores(query_similarity=query_similarity)
-        event = events_pb2.Summary(
-            hit_id=hit.hit_id,
-            article_id=hit.indexed.article.id,
-            text=text,
-            origin=origin,
-            scores=scores,
-            candidates=[events_pb2.SummaryCandidate(text=text, origin=origin, scores=scores)],
-            finish_reason=finish_reason,
-            revision=hit.indexed.revision,
+        query_similarity = await self._similarity_of(hit.extract or hit.indexed.article.headline)
+        event = unwritten_summary(
+            hit.hit_id, hit.indexed, hit.extract, query_similarity=query_similarity, late=late
         )
         self.queue.put(HitOutcome(hit.hit_id, event, query_similarity))
 
@@ -406,26 +360,4 @@ def _as_candidate(stored: StoredSummary) -> Candidate:
         origin=Origin(stored.origin),
         log_probability=stored.log_probability,
         embedding=stored.embedding,
-    )
-
-
-def _scores_message(scores: CandidateScores) -> events_pb2.SummaryScores:
-    return events_pb2.SummaryScores(
-        query_similarity=scores.query_similarity,
-        closeness=scores.closeness,
-        faithfulness=scores.faithfulness,
-        length=scores.length,
-        novelty=scores.novelty,
-        total=scores.total,
-    )
-
-
-def _candidate_message(scored: ScoredCandidate) -> events_pb2.SummaryCandidate:
-    candidate = scored.candidate
-    return events_pb2.SummaryCandidate(
-        text=candidate.text,
-        origin=_ORIGINS[candidate.origin],
-        scores=_scores_message(scored.scores),
-        log_probability=candidate.log_probability,
-        query_focused=candidate.query_focused,
     )

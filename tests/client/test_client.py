@@ -13,6 +13,7 @@ from gistwire_client import (
     HealthStatus,
     RequestRefusedError,
     SearchFailedError,
+    SearchOptions,
     UnreachableError,
 )
 from google.protobuf.duration_pb2 import Duration
@@ -48,26 +49,17 @@ async def test_events_come_in_the_order_in_which_they_were_sent(server: Scripted
 
 async def test_what_is_asked_for_reaches_the_server(server: ScriptedServer) -> None:
     server.search.events = search_events()
-    options = {
-        "retrieval": specs_pb2.RetrievalSpec(depth=7),
-        "summary": specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.FAST),
-        "rank": specs_pb2.RankSpec(collapse=False),
-        "user": specs_pb2.UserContext(user_id="u1", interests=["rail"]),
-    }
+    options = SearchOptions(
+        filter='language = "en"',
+        retrieval=specs_pb2.RetrievalSpec(depth=7),
+        summary=specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.FAST),
+        rank=specs_pb2.RankSpec(collapse=False),
+        user=specs_pb2.UserContext(user_id="u1", interests=["rail"]),
+    )
     async with GistwireClient(server.target) as client:
-        async for _ in client.stream_search(
-            "storms",
-            top_k=3,
-            filter='language = "en"',
-            retrieval=options["retrieval"],
-            summary=options["summary"],
-            rank=options["rank"],
-            user=options["user"],
-        ):
+        async for _ in client.stream_search("storms", top_k=3, **options):
             pass
-    assert server.search.requests == [
-        search_pb2.StreamSearchRequest(query="storms", top_k=3, filter='language = "en"', **options)
-    ]
+    assert server.search.requests == [search_pb2.StreamSearchRequest(query="storms", top_k=3, **options)]
 
 
 async def test_leaving_the_generator_cancels_the_search(server: ScriptedServer) -> None:

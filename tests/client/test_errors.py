@@ -1,7 +1,6 @@
 """Tests of gistwire_client.errors: which error tells of which status, and what is read from its details."""
 
 import grpc
-import pytest
 from gistwire_client.errors import (
     CallFailedError,
     DeadlineExceededError,

@@ -14,7 +14,7 @@ BODY = (
 )
 
 
-def make_request(  # noqa: PLR0913
+def make_request(
     *,
     headline: str = "Oil at record high",
     body: str = BODY,

@@ -206,6 +206,23 @@ async def test_a_failure_reaches_every_caller_of_the_batch_only() -> None:
     await batcher.close()
 
 
+async def test_a_wrong_number_of_results_is_a_failure() -> None:
+    batcher = DynamicBatcher[str, str](lambda items: items[1:], cost=len, max_batch_cost=4)
+    with pytest.raises(ModelUnavailableError, match="1 results came for 2 items"):
+        await batcher.submit(["a", "b"], priority=Priority.QUERY)
+    await batcher.close()
+
+
+async def test_an_item_without_a_cost_takes_no_room() -> None:
+    batcher = DynamicBatcher[str, str](
+        lambda items: items, cost={"a": 1}.__getitem__, max_batch_cost=4, max_ingest_waiting=1
+    )
+    with pytest.raises(KeyError):
+        await batcher.submit(["unknown"], priority=Priority.INGEST)
+    assert await batcher.submit(["a"], priority=Priority.INGEST) == ["a"]
+    await batcher.close()
+
+
 async def test_closing_fails_whoever_waits_and_leaves_no_thread_or_task() -> None:
     engine = HeldEngine()
     batcher = make_batcher(engine, ingest=1)

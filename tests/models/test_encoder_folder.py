@@ -21,7 +21,7 @@ def test_a_folder_without_one_holds_no_encoder(tmp_path: Path) -> None:
         read_description(tmp_path / "missing")
 
 
-@pytest.mark.parametrize("written", [b"", b"[]", b'{"name": "n"}', b"\xff"])
+@pytest.mark.parametrize("written", [b"", b"[]", b'{"name": "n"}', b"\xff", b'{"name": "\xff"}'])
 def test_a_broken_one_is_refused(tmp_path: Path, written: bytes) -> None:
     (tmp_path / "gistwire.json").write_bytes(written)
     with pytest.raises(ModelFormatError, match=r"gistwire\.json"):

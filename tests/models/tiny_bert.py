@@ -41,8 +41,8 @@ def write_tiny_bert(folder: Path, *, seed: int = 1) -> Weights:
     tokenizer: Tokenizer = Tokenizer(
         WordLevel({word: place for place, word in enumerate(VOCABULARY)}, unk_token="[UNK]")
     )
-    tokenizer.pre_tokenizer = Whitespace()  # type: ignore[assignment]
-    tokenizer.post_processor = TemplateProcessing(  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.save(str(folder / "tokenizer.json"))

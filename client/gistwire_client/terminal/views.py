@@ -6,10 +6,11 @@ from typing import Protocol, Self
 
 import click
 from gistwire.v1 import search_pb2
-from google.protobuf.json_format import MessageToJson
+from google.protobuf.json_format import MessageToJson, SerializeToJsonError
 from google.protobuf.message import Message
 from rich.console import Console
 
+from gistwire_client.errors import CallFailedError
 from gistwire_client.terminal import wording
 from gistwire_client.terminal.live_view import LiveView
 from gistwire_client.terminal.safe_text import escaped
@@ -84,9 +85,17 @@ class PlainView(_LineView):
 
 
 def write_json_line(message: Message) -> None:
-    """Writes a message to standard output as one line of proto3 JSON, at once."""
+    """Writes a message to standard output as one line of proto3 JSON, at once.
+
+    Raises:
+        CallFailedError: the message holds what JSON has no form for, such as a time after the year 9999.
+    """
+    try:
+        line = MessageToJson(message, indent=None, ensure_ascii=False)
+    except SerializeToJsonError as error:
+        raise CallFailedError(f"the server sent what JSON has no form for: {error}") from error
     # click flushes after each line.
-    click.echo(escaped(MessageToJson(message, indent=None, ensure_ascii=False)))
+    click.echo(escaped(line))
 
 
 def _origin(hit: ShownHit) -> str:

@@ -43,7 +43,7 @@ def test_an_index_that_cannot_be_read_has_failed(gistwire: Gistwire, data_dir: P
         if path.is_file():
             path.write_bytes(b"not a database" * 100)
     outcome = gistwire("doctor", "--data-dir", data_dir, "--json")
-    assert outcome.status == ExitStatus.FAILED == 1
+    assert outcome.status == ExitStatus.FAILED
     assert checks(outcome)["data folder"][0] == "failed"
 
 

@@ -2,9 +2,11 @@
 
 import pytest
 from gistwire.v1 import search_pb2
+from gistwire_client.errors import CallFailedError
 from gistwire_client.terminal.live_view import LiveView
 from gistwire_client.terminal.views import JsonView, PlainView, open_view
 from google.protobuf.json_format import Parse
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import HealthCheck, given, settings
 
 from tests.client.scripted_server import hit, search_events
@@ -43,7 +45,13 @@ def test_plain_lines_are_written_when_their_events_come(capsys: pytest.CaptureFi
     ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_json_has_no_form_for_is_an_error_of_the_call() -> None:
+    events = search_events(hit("h1", "Storm", published=Timestamp(seconds=10**15)))
+    with pytest.raises(CallFailedError, match="published"):
+        JsonView().show(events[1])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=searches())
 def test_any_search_can_be_written_as_lines(
     capsys: pytest.CaptureFixture[str], events: list[search_pb2.StreamSearchResponse]
