@@ -34,7 +34,10 @@ class Refusal:
 
 @dataclass
 class ScriptedSearch(search_pb2_grpc.SearchServiceServicer):
-    """Streams `events`, waits before those that `gates` name, and ends as `refusal` and `holds` say."""
+    """Streams `events`, waits before those that `gates` name, and ends as `refusal` and `holds` say.
+
+    A stream that holds ends only if it is cancelled; `ended` tells.
+    """
 
     events: Sequence[search_pb2.StreamSearchResponse] = ()
     gates: dict[int, asyncio.Event] = field(default_factory=dict)
@@ -43,7 +46,7 @@ class ScriptedSearch(search_pb2_grpc.SearchServiceServicer):
     pages: dict[str, search_pb2.SearchResponse] = field(default_factory=dict)
     unary_failures: list[Refusal] = field(default_factory=list)
     requests: list[Message] = field(default_factory=list)
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def StreamSearch(  # noqa: N802
         self,
@@ -51,16 +54,14 @@ class ScriptedSearch(search_pb2_grpc.SearchServiceServicer):
         context: grpc.aio.ServicerContext[search_pb2.StreamSearchRequest, search_pb2.StreamSearchResponse],
     ) -> AsyncIterator[search_pb2.StreamSearchResponse]:
         self.requests.append(request)
-        try:
-            for place, event in enumerate(self.events):
-                if place in self.gates:
-                    await self.gates[place].wait()
-                yield event
-            if self.holds:
-                await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
+        # A call that is cancelled while it writes does not tell its generator.
+        context.add_done_callback(lambda _: self.ended.set())  # type: ignore[arg-type]  # any callable does
+        for place, event in enumerate(self.events):
+            if place in self.gates:
+                await self.gates[place].wait()
+            yield event
+        if self.holds:
+            await asyncio.Event().wait()
         if self.refusal is not None:
             await self.refusal.abort(context)
 

@@ -69,7 +69,7 @@ async def test_leaving_the_generator_cancels_the_search(server: ScriptedServer) 
         async with aclosing(client.stream_search("storms")) as events:
             async for _ in events:
                 break
-        await server.search.cancelled.wait()
+        await server.search.ended.wait()
 
 
 async def test_closing_the_client_ends_its_searches(server: ScriptedServer) -> None:
@@ -80,7 +80,7 @@ async def test_closing_the_client_ends_its_searches(server: ScriptedServer) -> N
         events = client.stream_search("storms")
         await anext(events)
     await client.close()
-    await server.search.cancelled.wait()
+    await server.search.ended.wait()
     await events.aclose()
 
 

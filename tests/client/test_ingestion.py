@@ -19,7 +19,7 @@ from gistwire_client import (
 )
 
 from tests.client.conftest import ScriptedServer
-from tests.client.scripted_server import IngestStream, acknowledgement, acknowledging, flow
+from tests.client.scripted_server import IngestStream, Refusal, acknowledgement, acknowledging, flow
 
 AT_ONCE = IngestRetry(max_tries=2, initial_backoff_s=0, max_backoff_s=0)
 
@@ -36,8 +36,9 @@ def ending(code: grpc.StatusCode) -> IngestStream:
     async def stream(
         requests: AsyncIterator[article_pb2.StreamIngestRequest], context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
+        # Without a window the client writes nothing, and a failed write hides the status that ended the call.
+        await Refusal(code, "no more").abort(context)
         yield flow(4)
-        await context.abort(code, "no more")
 
     return stream
 
@@ -204,6 +205,8 @@ async def test_a_server_that_ends_early_has_not_completed(server: ScriptedServer
     ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
         yield flow(4)
         yield acknowledgement((await anext(requests)).sequence)
+        async for _ in requests:
+            pass
 
     server.articles.streams = [stream]
     async with GistwireClient(server.target, ingest_retry=AT_ONCE) as client:
@@ -243,12 +246,10 @@ async def test_leaving_the_generator_ends_call_and_source(server: ScriptedServer
     async def stream(
         requests: AsyncIterator[article_pb2.StreamIngestRequest], context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
-        try:
-            yield flow(4)
-            async for request in requests:
-                yield acknowledgement(request.sequence)
-        finally:
-            call_ended.set()
+        context.add_done_callback(lambda _: call_ended.set())  # type: ignore[arg-type]  # any callable does
+        yield flow(4)
+        async for request in requests:
+            yield acknowledgement(request.sequence)
 
     server.articles.streams = [stream]
     async with GistwireClient(server.target) as client:

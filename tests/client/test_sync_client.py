@@ -46,7 +46,7 @@ async def test_leaving_the_generator_cancels_the_search(server: ScriptedServer) 
             cancelled.wait()
 
     async def watch() -> None:
-        await server.search.cancelled.wait()
+        await server.search.ended.wait()
         cancelled.set()
 
     await asyncio.gather(asyncio.to_thread(search), watch())
@@ -64,7 +64,7 @@ async def test_closing_the_client_ends_a_search_that_was_not_left(server: Script
             next(events)
 
     await asyncio.to_thread(search)
-    await server.search.cancelled.wait()
+    await server.search.ended.wait()
 
 
 async def test_every_other_method_does_as_its_async_twin(server: ScriptedServer) -> None:

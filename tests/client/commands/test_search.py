@@ -233,4 +233,4 @@ async def test_an_interrupt_has_its_status_and_cancels_the_search(server: Script
     _, errors = await process.communicate()
     assert process.returncode == ExitStatus.INTERRUPTED
     assert b"Traceback" not in errors
-    await server.search.cancelled.wait()
+    await server.search.ended.wait()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gistwire.v1 import events_pb2, search_pb2
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 from hypothesis import strategies as st
@@ -17,6 +18,14 @@ _text = st.one_of(
 # The first and the last second that a Timestamp may hold: years 1 to 9999.
 _timestamps = st.builds(
     Timestamp, seconds=st.integers(-62_135_596_800, 253_402_300_799), nanos=st.integers(0, 999_999_999)
+)
+_durations = st.builds(Duration, seconds=st.integers(0, 60), nanos=st.integers(0, 999_999_999))
+_views = st.builds(
+    events_pb2.ArticleView,
+    headline=_text,
+    url=st.one_of(_text, st.sampled_from(["https://news.example/1", "javascript:alert(1)", "http://a b"])),
+    source=_text,
+    published=st.one_of(st.none(), _timestamps),
 )
 
 

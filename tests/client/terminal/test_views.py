@@ -51,7 +51,11 @@ def test_what_json_has_no_form_for_is_an_error_of_the_call() -> None:
         JsonView().show(events[1])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(events=searches())
 def test_any_search_can_be_written_as_lines(
     capsys: pytest.CaptureFixture[str], events: list[search_pb2.StreamSearchResponse]
