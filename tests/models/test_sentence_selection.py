@@ -33,8 +33,8 @@ def test_what_repeats_a_selected_sentence_comes_last() -> None:
 
 
 def test_novelty_is_measured_to_the_nearest_selected_sentence() -> None:
-    # The third repeats the first, not the second, which is selected last before it.
-    article = make_article([1, 0, 0], [0, 1, 0], [1, 0, 0.1], [0, 0, 1])
+    # The third repeats the second, which is not the first selected.
+    article = make_article([1, 0, 0], [0, 1, 0], [0, 1, 0.1], [0, 0, 1])
     scores = rated(1.0, 0.9, 0.8, 0.5)
     assert select_sentences(article, scores, max_tokens=30, trade_off=0.5) == (0, 1, 3)
 
