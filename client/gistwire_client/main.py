@@ -1,6 +1,7 @@
 """The `gistwire` command: `main` is its entry point. A subcommand's module is imported when it is called."""
 
 import io
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -62,6 +63,8 @@ def main() -> NoReturn:
         # A headline must not fail a search because the locale lacks one of its letters.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    # gRPC otherwise writes of connections that a server closes as it should, between the command's own lines.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     sys.exit(run(sys.argv[1:]))
 
 

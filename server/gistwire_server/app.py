@@ -31,6 +31,7 @@ from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from gistwire_server.call_log import configure_log
 from gistwire_server.config import UNIX_SOCKET, LimitsConfig, ServerConfig
 from gistwire_server.engines import Engines
 from gistwire_server.errors import ConfigurationError
@@ -132,7 +133,8 @@ async def serving(engines: Engines) -> AsyncIterator[RunningServer]:
 
 
 async def serve(config: ServerConfig) -> None:
-    """Runs a server until SIGINT or SIGTERM."""
+    """Runs a server until SIGINT or SIGTERM, with its log on standard error."""
+    configure_log()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):

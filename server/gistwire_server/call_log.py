@@ -1,6 +1,8 @@
-"""One structured line for each call that ends: what, how, how long; never what the user asked."""
+"""The server's log: one structured line for each call that ends, and never what the user asked."""
 
 import asyncio
+import logging
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +10,26 @@ from contextlib import asynccontextmanager
 import structlog
 
 _log = structlog.get_logger(__name__)
+
+
+def configure_log() -> None:
+    """Sends the log of this process to standard error: JSON lines, or readable ones in a terminal."""
+    in_terminal = sys.stderr.isatty()
+    rendering: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if in_terminal
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *rendering,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 @asynccontextmanager

@@ -47,7 +47,7 @@ class SummaryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 class RankConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Defaults of RankSpec."""
 
-    query_similarity: Weight = 1.0
+    query_similarity: Weight = 2.0
     """Weight of the closeness of summary and query."""
     fusion: Weight = 1.0
     """Weight of the fused retrieval score."""

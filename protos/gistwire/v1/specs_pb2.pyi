@@ -210,7 +210,7 @@ class RankWeights(_message.Message):
     SOURCE_QUALITY_FIELD_NUMBER: _builtins.int
     REDUNDANCY_FIELD_NUMBER: _builtins.int
     query_similarity: _builtins.float
-    """Closeness of the summary to the query. Default: 1.0."""
+    """Closeness of the summary to the query. Default: 2.0."""
     fusion: _builtins.float
     """The fused retrieval score. Default: 1.0."""
     recency: _builtins.float

@@ -1,0 +1,31 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from gistwire_server.call_log import configure_log, logged_call
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+async def test_a_call_is_one_json_line_with_its_outcome(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log()
+    async with logged_call("Search", "r1"):
+        structlog.get_logger().info("inside")
+    with pytest.raises(ZeroDivisionError):
+        async with logged_call("Search", "r2"):
+            raise ZeroDivisionError
+    inside, ended, failed = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (inside["event"], inside["request_id"]) == ("inside", "r1")
+    assert (ended["event"], ended["rpc"], ended["request_id"], ended["outcome"]) == (
+        "call",
+        "Search",
+        "r1",
+        "ok",
+    )
+    assert (failed["request_id"], failed["outcome"]) == ("r2", "ZeroDivisionError")
+    assert "duration_ms" in ended
