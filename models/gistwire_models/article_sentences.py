@@ -20,7 +20,7 @@ _MIN_IDEOGRAPHS = 6
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _WORD = re.compile(r"\w+")
 _BOILERPLATE = re.compile(
-    r"^(?:by\s+[A-Z]|\(?(?:reporting|editing|additional reporting|writing)\s+by\b|copyright\b|©"
+    r"^(?:(?-i:By\s+[A-Z][\w.]+\s+[A-Z])|\(?(?:reporting|editing|additional reporting|writing)\s+by\b|copyright\b|©"
     r"|all rights reserved|correction\s*:|更正：|read more\b|click here\b|for more\b|subscribe\b)",
     re.IGNORECASE,
 )
@@ -40,6 +40,9 @@ _DEPENDENT = re.compile(
     |[他她它这该该其此但而]|不过|因此|同时|另外|对此|随后)""",
     re.IGNORECASE | re.VERBOSE,
 )
+_ATTRIBUTION = re.compile(r"[^，。；！？“”]{0,24}(?:说|表示|指出|介绍|称)[。.]?")
+"""Who said what the sentence before quotes, alone: Chinese puts it after the quotation's full stop."""
+
 _QUOTATION_PAIRS = (("“", "”"), ("「", "」"), ("『", "』"), ("«", "»"), ("(", ")"), ("（", "）"))
 
 
@@ -100,7 +103,7 @@ def _without_dateline(text: str) -> str:
 def _is_fragment(text: str) -> bool:
     ideographs = len(_IDEOGRAPH.findall(text))
     if ideographs:
-        return ideographs < _MIN_IDEOGRAPHS
+        return ideographs < _MIN_IDEOGRAPHS or _ATTRIBUTION.fullmatch(text) is not None
     words = [word for word in _WORD.findall(text) if not word.isdigit()]
     # Tables of prices and results are mostly numbers and symbols.
     letters = sum(character.isalpha() for character in text)

@@ -77,3 +77,22 @@ def test_some_sentences_lean_on_the_one_before(text: str) -> None:
 @pytest.mark.parametrize("text", ["Italy won.", "Oil fell.", "The formation won.", "Butter is dear."])
 def test_others_stand_alone(text: str) -> None:
     assert not is_dependent(text)
+
+
+def test_who_said_it_is_no_sentence_of_its_own() -> None:
+    body = "“户外工地必须停工。”急救中心一名医师说。市应急局启动最高级别的高温响应。"
+    assert (
+        usable_sentences(headline="高温", body=body, language="zh")[-1] == "市应急局启动最高级别的高温响应。"
+    )
+    assert not any(
+        text.startswith("急救中心") for text in usable_sentences(headline="高温", body=body, language="zh")
+    )
+
+
+def test_a_byline_is_left_out_and_a_time_is_not() -> None:
+    body = (
+        "By Staff Writer of the Dispatch and others. By Tuesday the ferries were back in service at Ellery."
+    )
+    assert usable_sentences(headline="Ferries", body=body, language="en") == [
+        "By Tuesday the ferries were back in service at Ellery."
+    ]

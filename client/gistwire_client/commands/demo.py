@@ -17,8 +17,8 @@ from gistwire_client.terminal.views import open_view
 
 DEMO_QUERIES = (
     "harbour workers protest robots taking their jobs",
-    "birds that recognise human faces",
-    "海上风电并网",
+    "what caused the nationwide payment failure",
+    "台风青鹭登陆",
 )
 """What is searched for unless ``--query`` says otherwise."""
 
