@@ -1,10 +1,8 @@
 """`python -m benchmarks`: one command for each kind of figure; each prints the machine beside its figures."""
 
-import logging
-
 import click
-import structlog
 
+from benchmarks.machine import quiet_log
 from benchmarks.quality import measure_quality
 from benchmarks.speed import measure_speed
 
@@ -12,7 +10,7 @@ from benchmarks.speed import measure_speed
 @click.group()
 def main() -> None:
     """Measure Gistwire on this machine."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    quiet_log()
 
 
 @main.command()

@@ -1,9 +1,12 @@
 """What a figure was measured on; printed beside every figure."""
 
+import logging
 import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+
+import structlog
 
 
 def describe_machine() -> str:
@@ -11,6 +14,11 @@ def describe_machine() -> str:
     packages = ("grpcio", "ctranslate2", "numpy", "rank-bm25")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return f"{_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+
+
+def quiet_log() -> None:
+    """Keeps the server's log of ordinary calls away from the figures."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def resident_mb() -> float:

@@ -21,7 +21,7 @@ from gistwire_server.config import load_config
 from gistwire_server.engines import Engines
 
 from benchmarks.corpus import read_articles, recombined
-from benchmarks.machine import describe_machine, resident_mb
+from benchmarks.machine import describe_machine, quiet_log, resident_mb
 
 _INGEST_BATCH = 64
 _INGESTS_UNDER_WAY = 4
@@ -81,6 +81,7 @@ async def _measure(folder: Path, articles: Sequence[RawArticle], size: int, sear
 
 def _memory_of_server(folder: Path, query: str) -> float:
     """Memory of a process that opened the index and answered once, in MB."""
+    quiet_log()
 
     async def answer() -> float:
         async with (
