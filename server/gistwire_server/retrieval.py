@@ -67,10 +67,7 @@ async def retrieve(
     fused = fuse(lists, retrieval, dense_factor=dense_factor)
     if not plan.rank.collapse:
         return tuple(fused)
-    articles = await index.get([hit.id for hit in fused])
-    originals = {
-        hit.id: article.duplicate_of for hit, article in zip(fused, articles, strict=True) if article
-    }
+    originals = {each.id: each.duplicate_of for each in (*lists.lexical, *lists.dense)}
     return tuple(collapse(fused, originals))
 
 
