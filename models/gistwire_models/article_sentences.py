@@ -40,7 +40,9 @@ _DEPENDENT = re.compile(
     |[他她它这该该其此但而]|不过|因此|同时|另外|对此|随后)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_ATTRIBUTION = re.compile(r"[^，。；！？“”]{0,24}(?:说|表示|指出|介绍|称)[。.]?")
+_ATTRIBUTION = re.compile(
+    r"[^，。；！？“”]{0,24}(?:说|表示|指出|介绍|提醒|强调|透露|解释|补充|坦言|称)[。.]?"
+)
 """Who said what the sentence before quotes, alone: Chinese puts it after the quotation's full stop."""
 
 _QUOTATION_PAIRS = (("“", "”"), ("「", "」"), ("『", "』"), ("«", "»"), ("(", ")"), ("（", "）"))

@@ -80,7 +80,7 @@ def test_others_stand_alone(text: str) -> None:
 
 
 def test_who_said_it_is_no_sentence_of_its_own() -> None:
-    body = "“户外工地必须停工。”急救中心一名医师说。市应急局启动最高级别的高温响应。"
+    body = "“户外工地必须停工。”急救中心一名医师提醒。市应急局启动最高级别的高温响应。"
     assert (
         usable_sentences(headline="高温", body=body, language="zh")[-1] == "市应急局启动最高级别的高温响应。"
     )
