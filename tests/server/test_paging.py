@@ -6,35 +6,14 @@ import pytest
 from gistwire_indexer.filter import parse_filter
 from gistwire_server.errors import PageTokenExpiredError, PageTokenInvalidError, PageTokenMismatchError
 from gistwire_server.paging import TokenSigner, load_key
-from gistwire_server.plan import (
-    RankPlan,
-    RankWeights,
-    RetrievalPlan,
-    SearchPlan,
-    SummaryMode,
-    SummaryPlan,
-)
+from gistwire_server.plan import SearchPlan, SummaryMode
 from gistwire_server.retrieval import FusedHit
 from hypothesis import given
 from hypothesis import strategies as st
 
-PLAN = SearchPlan(
-    query="harbour strike",
-    filter=parse_filter('source = "Meridian Wire"'),
-    top_k=10,
-    retrieval=RetrievalPlan(lexical_weight=1, dense_weight=1, fusion_constant=20, depth=100),
-    summary=SummaryPlan(mode=SummaryMode.BEST, candidates=3, max_tokens=64, stream_drafts=True),
-    rank=RankPlan(
-        weights=RankWeights(
-            query_similarity=1, fusion=1, recency=0, interest=0, source_quality=0, redundancy=0
-        ),
-        recency_half_life_s=60,
-        collapse=True,
-    ),
-    user_id="",
-    interests=(),
-    deadline_s=10,
-)
+from tests.server.conftest import PLAN as DEFAULT_PLAN
+
+PLAN = replace(DEFAULT_PLAN, query="harbour strike", filter=parse_filter('source = "Meridian Wire"'))
 KEY = b"k" * 32
 
 
