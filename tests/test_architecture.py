@@ -13,6 +13,7 @@ FOLDERS = {
     "gistwire_indexer": ROOT / "indexer" / "gistwire_indexer",
     "gistwire_server": ROOT / "server" / "gistwire_server",
     "gistwire_client": ROOT / "client" / "gistwire_client",
+    "gistwire_training": ROOT / "training" / "gistwire_training",
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "gistwire": set(),
@@ -20,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gistwire_indexer": {"gistwire", "gistwire_models"},
     "gistwire_server": {"gistwire", "gistwire_models", "gistwire_indexer"},
     "gistwire_client": {"gistwire"},
+    "gistwire_training": {"gistwire", "gistwire_models", "gistwire_indexer", "gistwire_server"},
 }
 # Commands that run a server in their own process import it when they are called.
 MAY_IMPORT_IN_FUNCTIONS: dict[str, set[str]] = {

@@ -1,0 +1,109 @@
+"""Saves a run so that it goes on exactly after a kill: weights, optimizer, progress and random state."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gistwire_training.errors import CheckpointError
+from gistwire_training.summarizer.recipe import SummarizerRecipe
+
+_Weights = dict[str, Tensor]
+
+
+class Progress(msgspec.Struct):
+    """How far a run is.
+
+    Attributes:
+        step: optimizer steps done.
+        best_rouge: best validation ROUGE so far.
+        best_step: the step it was reached at.
+        evaluations_without_gain: evaluations since then.
+    """
+
+    step: int = 0
+    best_rouge: float = -1.0
+    best_step: int = 0
+    evaluations_without_gain: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A saved run.
+
+    Attributes:
+        progress: how far it is.
+        trained: the trained parameters.
+        best: the best ones so far.
+        recent: those of the last evaluations, oldest first.
+        optimizer: the optimizer's state.
+        random_state: torch's, ``uint8``.
+    """
+
+    progress: Progress
+    trained: _Weights
+    best: _Weights
+    recent: list[_Weights]
+    optimizer: dict[str, Any]
+    random_state: Tensor
+
+
+def write_checkpoint(
+    folder: Path,
+    *,
+    recipe: SummarizerRecipe,
+    progress: Progress,
+    trained: _Weights,
+    best: _Weights,
+    recent: Sequence[_Weights],
+    optimizer: dict[str, Any],
+) -> None:
+    """Saves a run; a kill at any moment leaves the old checkpoint or the new one, whole."""
+    partial = folder.with_name(folder.name + ".partial")
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_file(trained, partial / "trained.safetensors")
+    save_file(best, partial / "best.safetensors")
+    for index, weights in enumerate(recent):
+        save_file(weights, partial / f"recent-{index}.safetensors")
+    torch.save({"optimizer": optimizer, "random": torch.get_rng_state()}, partial / "optimizer.pt")
+    (partial / "recipe.json").write_bytes(msgspec.json.encode(recipe))
+    (partial / "progress.json").write_bytes(msgspec.json.encode(progress))
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.rename(folder, old)
+    os.rename(partial, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_checkpoint(folder: Path, *, recipe: SummarizerRecipe) -> Checkpoint:
+    """Reads a saved run.
+
+    Raises:
+        CheckpointError: there is none, it cannot be read, or it is of another recipe.
+    """
+    old = folder.with_name(folder.name + ".old")
+    if not folder.exists() and old.exists():
+        os.rename(old, folder)
+    try:
+        saved_recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=SummarizerRecipe)
+        progress = msgspec.json.decode((folder / "progress.json").read_bytes(), type=Progress)
+        state = torch.load(folder / "optimizer.pt", weights_only=True)
+        trained, best = load_file(folder / "trained.safetensors"), load_file(folder / "best.safetensors")
+        recent = [load_file(path) for path in sorted(folder.glob("recent-*.safetensors"))]
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder} holds no checkpoint to resume: {error.filename} is missing") from error
+    except (msgspec.DecodeError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{folder} cannot be read: {error}") from error
+    if saved_recipe != recipe:
+        raise CheckpointError(f"{folder} is of another recipe; a run goes on with the recipe it began with")
+    return Checkpoint(progress, trained, best, recent, state["optimizer"], state["random"])

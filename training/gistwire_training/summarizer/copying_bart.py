@@ -1,0 +1,202 @@
+"""A BART model that writes with its source's own words; trained by `training`, decoded under the same restriction.
+
+At each step the softmax runs over the tokens of the batch's sources and a short list of function words, not over the
+whole vocabulary. That is what CTranslate2 does with a vocabulary map (`use_vmap`), it removes most of the output layer's
+cost, and a word that stands nowhere in the article cannot be written.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import BartForConditionalGeneration, LogitsProcessor, LogitsProcessorList
+
+from gistwire_training.errors import CheckpointError, RecipeError
+from gistwire_training.summarizer.examples import Example
+from gistwire_training.summarizer.function_words import FUNCTION_WORDS, PUNCTUATION, SUFFIXES
+from gistwire_training.summarizer.recipe import SummarizerRecipe
+from gistwire_training.summarizer.warm_start import END, PAD, START
+
+_IGNORED = -100
+TOKENIZER_FILE = "tokenizer.json"
+
+
+class CopyingBart:
+    """A BART model with its tokenizer, the tokens it may always use, and how examples become tensors.
+
+    Args:
+        model: the network, over BERT's uncased vocabulary.
+        tokenizer: of the same vocabulary.
+        max_source_tokens: longest source.
+        max_target_tokens: longest target.
+    """
+
+    def __init__(
+        self,
+        model: BartForConditionalGeneration,
+        tokenizer: Tokenizer,
+        *,
+        max_source_tokens: int,
+        max_target_tokens: int,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self._max_source_tokens = max_source_tokens
+        self._max_target_tokens = max_target_tokens
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        known = (tokenizer.token_to_id(word) for word in (*FUNCTION_WORDS, *PUNCTUATION, *SUFFIXES))
+        self.always_allowed = sorted({END, *(token for token in known if token is not None)})
+
+    @property
+    def module(self) -> nn.Module:
+        """The network, as an optimizer sees it."""
+        return cast("nn.Module", self.model)
+
+    def parameter_groups(self, recipe: SummarizerRecipe) -> list[dict[str, Any]]:
+        """Freezes the embeddings and the lower encoder layers; the decoder learns faster than the encoder."""
+        network = self.model.model
+        self.model.requires_grad_(False)
+        upper = network.encoder.layers[recipe.frozen_encoder_layers :]
+        groups: list[dict[str, Any]] = []
+        for part, rate in ((upper, recipe.encoder_learning_rate), (network.decoder, recipe.learning_rate)):
+            named = [(name, each) for name, each in part.named_parameters() if each is not network.shared.weight]
+            for _, parameter in named:
+                parameter.requires_grad_(True)
+            decayed = [each for _, each in named if each.ndim > 1]
+            others = [each for _, each in named if each.ndim == 1]
+            groups.append({"params": decayed, "lr": rate, "weight_decay": recipe.weight_decay})
+            groups.append({"params": others, "lr": rate, "weight_decay": 0.0})
+        return groups
+
+    @contextmanager
+    def perturbed(self, epsilon: float) -> Iterator[None]:
+        """Moves the encoder's positions, which every source token goes through, along their gradient."""
+        weight = self.model.model.encoder.embed_positions.weight
+        if weight.grad is None:
+            raise RecipeError("adversarial training needs gradients of the embeddings: set frozen_encoder_layers to 0")
+        kept = weight.detach().clone()
+        weight.data.add_(weight.grad, alpha=epsilon / (float(weight.grad.norm()) + 1e-12))
+        try:
+            yield
+        finally:
+            weight.data.copy_(kept)
+
+    def loss(self, batch: Sequence[Example], *, label_smoothing: float = 0.0) -> Tensor:
+        """Returns the mean cross-entropy of the targets' tokens, over the tokens that are allowed.
+
+        Tokens of a target that are not allowed are left out.
+
+        Returns:
+            ``float32 []``
+        """
+        sources = self.sources(batch)
+        targets = _padded([self._target(example) for example in batch], _IGNORED)
+        inputs = functional.pad(targets[:, :-1].clamp(min=0), (1, 0), value=START)
+        allowed = self._allowed(sources)
+        place = torch.full((self.model.config.vocab_size,), _IGNORED)
+        place[allowed] = torch.arange(len(allowed))
+        labels = torch.where(targets >= 0, place[targets.clamp(min=0)], targets)
+        device = self.model.device
+        states = self.model.model(
+            input_ids=sources.to(device),
+            attention_mask=(sources != PAD).long().to(device),
+            decoder_input_ids=inputs.to(device),
+        ).last_hidden_state
+        logits = states @ self.model.model.shared.weight[allowed.to(device)].T
+        return functional.cross_entropy(
+            logits.flatten(0, 1).float(),
+            labels.flatten().to(device),
+            ignore_index=_IGNORED,
+            label_smoothing=label_smoothing,
+        )
+
+    @torch.no_grad()
+    def write(self, batch: Sequence[Example]) -> list[str]:
+        """Writes a text for each example, greedily, without looking at its target; lower case, as the vocabulary is."""
+        sources = self.sources(batch).to(self.model.device)
+        written = self.model.generate(
+            input_ids=sources,
+            attention_mask=(sources != PAD).long(),
+            logits_processor=LogitsProcessorList([_Restriction(self._allowed(sources.cpu()), self.model)]),
+            max_new_tokens=self._max_target_tokens,
+            do_sample=False,
+            num_beams=1,
+            no_repeat_ngram_size=3,
+        )
+        return [self.tokenizer.decode(tokens, skip_special_tokens=True) for tokens in written.tolist()]
+
+    def save(self, folder: Path) -> None:
+        """Writes a Hugging Face folder: weights as safetensors, configuration and tokenizer."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_pretrained(folder)
+        self.tokenizer.save(str(folder / TOKENIZER_FILE))
+
+    def source_tokens(self, example: Example) -> list[int]:
+        """Returns ``[CLS] task headline [SEP] body [SEP]``, cut at the end to the longest source."""
+        return encode_source(
+            self.tokenizer, example.task.value, example.headline, example.body, self._max_source_tokens
+        )
+
+    def _target(self, example: Example) -> list[int]:
+        return [*self._tokens(example.target)[: self._max_target_tokens - 1], END]
+
+    def sources(self, batch: Sequence[Example]) -> Tensor:
+        """Returns the sources' tokens, padded: ``int64 [batch, length]``."""
+        return _padded([self.source_tokens(example) for example in batch], PAD)
+
+    def _allowed(self, sources: Tensor) -> Tensor:
+        tokens = torch.unique(torch.cat([sources.flatten(), torch.tensor(self.always_allowed)]))
+        return tokens[(tokens != PAD) & (tokens != START)]
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+class _Restriction(LogitsProcessor):
+    """Forbids all tokens but some."""
+
+    def __init__(self, allowed: Tensor, model: BartForConditionalGeneration) -> None:
+        self._penalty = torch.full((model.config.vocab_size,), float("-inf"), device=model.device)
+        self._penalty[allowed.to(model.device)] = 0.0
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        return scores + self._penalty
+
+
+def encode_source(tokenizer: Tokenizer, task: str, headline: str, body: str, max_tokens: int) -> list[int]:
+    """Returns the token ids of a source: ``[CLS] task headline [SEP] body [SEP]``."""
+    head = tokenizer.encode(f"{task} {headline}", add_special_tokens=False).ids[: max_tokens // 3]
+    room = max_tokens - len(head) - 3
+    # Tokens are no shorter than a character: no need to read a whole book for its first page.
+    text = tokenizer.encode(body[: room * 16], add_special_tokens=False).ids[:room]
+    return [START, *head, END, *text, END]
+
+
+def read_copying_bart(folder: Path, *, max_source_tokens: int, max_target_tokens: int) -> CopyingBart:
+    """Reads what `CopyingBart.save` wrote.
+
+    Raises:
+        CheckpointError: a file is missing, or the weights are not those of a BART model.
+    """
+    try:
+        model = BartForConditionalGeneration.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    except Exception as error:  # tokenizers raises Exception itself
+        raise CheckpointError(f"{folder} holds no summarizer that can be read: {error}") from error
+    return CopyingBart(
+        cast("BartForConditionalGeneration", model),
+        tokenizer,
+        max_source_tokens=max_source_tokens,
+        max_target_tokens=max_target_tokens,
+    )
+
+
+def _padded(rows: list[list[int]], value: int) -> Tensor:
+    length = max(map(len, rows))
+    return torch.tensor([row + [value] * (length - len(row)) for row in rows])
