@@ -80,7 +80,7 @@ class LocalEncoder:
             ModelFormatError: its files cannot be used.
         """
         description = read_description(folder)
-        replicas = threads if threads is not None else min(_available_cores(), _MAX_DEFAULT_THREADS)
+        replicas = threads if threads is not None else default_replicas()
         try:
             tokenizer: Tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         except Exception as error:  # tokenizers raises Exception itself
@@ -110,7 +110,7 @@ class LocalEncoder:
 
     def count_tokens(self, text: str) -> int:
         """Counts the tokens of a text, without ``[CLS]`` and ``[SEP]`` and without a limit. Blocks."""
-        return len(self._counting_tokenizer.encode(_without_surrogates(text), add_special_tokens=False).ids)
+        return len(self._counting_tokenizer.encode(without_surrogates(text), add_special_tokens=False).ids)
 
     async def close(self) -> None:
         """Gives back the model and its threads. Calls that wait end with ModelUnavailableError."""
@@ -120,7 +120,7 @@ class LocalEncoder:
     def _embed(self, texts: Sequence[str]) -> list[Embedding]:
         """Embeds a batch: ``float32 [dimension]`` for each text."""
         encodings = self._tokenizer.encode_batch(
-            [_without_surrogates(text[:_MAX_CHARACTERS]) for text in texts]
+            [without_surrogates(text[:_MAX_CHARACTERS]) for text in texts]
         )
         ids, lengths = _pad(encodings)
         output = self._engine.forward_batch(
@@ -165,6 +165,11 @@ def find_default_weights() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
+def default_replicas() -> int:
+    """Returns how many batches are computed at once where nobody says: one for each core, at most 8."""
+    return min(_available_cores(), _MAX_DEFAULT_THREADS)
+
+
 def _available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -184,7 +189,7 @@ def _estimate_tokens(text: str, max_tokens: int) -> int:
     return min(max_tokens, content + 2)
 
 
-def _without_surrogates(text: str) -> str:
+def without_surrogates(text: str) -> str:
     """Replaces lone surrogates, which the tokenizer refuses."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 

@@ -44,6 +44,7 @@ class SummaryRequest:
         candidates: how many candidates are wanted, at least 1. Fewer may come.
         max_tokens: longest candidate, in tokens of the encoder's vocabulary.
         stream_drafts: whether drafts are wanted.
+        generate: whether a generating model is to write; False where what it wrote is stored.
     """
 
     article_id: str
@@ -57,6 +58,7 @@ class SummaryRequest:
     candidates: int = 1
     max_tokens: int = 64
     stream_drafts: bool = True
+    generate: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,12 @@ from gistwire.v1 import (
 )
 from gistwire_indexer.embedded import EmbeddedIndex
 from gistwire_indexer.ingestion import Ingestor
+from gistwire_models.combined_summarizer import CombinedSummarizer
 from gistwire_models.extractive import ExtractiveSummarizer
 from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
+from gistwire_models.local_summarizer import LocalSummarizer
+from gistwire_models.shipped import default_summarizer_folder
+from gistwire_models.summarizer import Summarizer
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -88,7 +92,7 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[Engines]:
         stack.push_async_callback(encoder.close)
         index = await EmbeddedIndex.open(config.data_dir, model=encoder.model, dimension=encoder.dimension)
         stack.push_async_callback(index.close)
-        summarizer = ExtractiveSummarizer(encoder, encoder.count_tokens)
+        summarizer = await asyncio.to_thread(_load_summarizer, config, encoder)
         stack.push_async_callback(summarizer.close)
         key = await asyncio.to_thread(load_key, config.data_dir / "token.key")
         signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
@@ -150,6 +154,15 @@ async def serve(config: ServerConfig) -> None:
 
 def _load_encoder(config: ServerConfig) -> LocalEncoder:
     return LocalEncoder.load(config.encoder_dir or default_encoder_folder(), threads=config.encoder_threads)
+
+
+def _load_summarizer(config: ServerConfig, encoder: LocalEncoder) -> Summarizer:
+    extracting = ExtractiveSummarizer(encoder, encoder.count_tokens)
+    if config.summarizer == "extracting":
+        return extracting
+    folder = config.summarizer_dir or default_summarizer_folder()
+    generating = LocalSummarizer.load(folder, threads=config.summarizer_threads)
+    return CombinedSummarizer(generating, extracting, languages=generating.languages)
 
 
 def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:

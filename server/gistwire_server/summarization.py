@@ -167,7 +167,7 @@ class _Summarization:
                 if stored is not None and mode is not SummaryMode.BEST:
                     await self._choose(hit, (), stored)
                     return None
-                candidates = await self._write(hit)
+                candidates = await self._write(hit, generate=stored is None)
                 scored = await self._choose(hit, candidates, stored)
         except TimeoutError:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
@@ -198,7 +198,7 @@ class _Summarization:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
         return Step.SUMMARIZE_ONE
 
-    async def _write(self, hit: HitToSummarize) -> tuple[Candidate, ...]:
+    async def _write(self, hit: HitToSummarize, *, generate: bool) -> tuple[Candidate, ...]:
         step = self._affordable(hit)
         article = hit.indexed.article
         focused = self.plan.summary.mode is SummaryMode.BEST
@@ -214,6 +214,7 @@ class _Summarization:
             candidates=self.plan.summary.candidates if step is Step.SUMMARIZE_SEVERAL else 1,
             max_tokens=self.plan.summary.max_tokens,
             stream_drafts=self.plan.summary.stream_drafts,
+            generate=generate,
         )
         candidates: tuple[Candidate, ...] = ()
         with self.budget.spend(step):
@@ -341,8 +342,10 @@ class _Summarization:
 
 
 def _worth_storing(scored: Iterable[ScoredCandidate]) -> Candidate | None:
-    """The best candidate that serves any query; a headline is stored with its article anyway."""
+    """The best candidate that serves any query and says nothing false; a headline is stored with its article anyway."""
     for each in scored:
+        if each.faithfulness.has_false_item:
+            continue
         if not each.candidate.query_focused and each.candidate.origin is not Origin.HEADLINE:
             return each.candidate
     return None

@@ -48,7 +48,9 @@ def group_stories(pairs: Sequence[Pair]) -> Places:
         if story != other:
             joined[story] = other
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(root(by_id[pair.id]), len(numbers)) for pair in pairs], dtype=np.int64)
+    return np.array(
+        [numbers.setdefault(root(by_id[pair.id]), len(numbers)) for pair in pairs], dtype=np.int64
+    )
 
 
 def mine_hard_negatives(
@@ -56,7 +58,7 @@ def mine_hard_negatives(
     stories: Places,
     *,
     pool: int,
-    on_progress: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> Places:
     """Ranks, for each headline, the bodies of other stories by BM25.
 

@@ -94,7 +94,9 @@ class SentenceEncoder(nn.Module):
             RecipeError: that would leave no layer to train.
         """
         if layers >= len(self.layers):
-            raise RecipeError(f"frozen_layers is {layers}, but the encoder has only {len(self.layers)} layers")
+            raise RecipeError(
+                f"frozen_layers is {layers}, but the encoder has only {len(self.layers)} layers"
+            )
         self._frozen = [self.bert.embeddings, *self.layers[:layers]]
         for module in self._frozen:
             module.requires_grad_(False)
@@ -172,7 +174,7 @@ class SentenceEncoder(nn.Module):
 def autocast(precision: MixedPrecision, device: torch.device) -> AbstractContextManager[object]:
     """Computes matrix products in the type that a recipe asks for, on this device."""
     # Without instructions for it, bfloat16 on a CPU is slower than float32.
-    fast = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    fast = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
     enabled = precision == "bf16" or (precision == "auto" and fast)
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 

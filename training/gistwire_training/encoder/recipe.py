@@ -17,36 +17,36 @@ class EncoderRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     seed: int = 1
-    """Decides the order of the data, the negatives and dropout: the same data and recipe give the same model on the
-    same machine with the same number of threads."""
+    """Decides the order of the data, the negatives and dropout: the same data and recipe give the same model on
+    the same machine with the same number of threads."""
     threads: int = 0
     """Cores that compute; 0 leaves it to torch, which takes all."""
 
     epochs: int = 1
-    """Passes over the training pairs. The base has seen a billion pairs and needs little: a second pass gains less than
-    it costs in general ability."""
+    """Passes over the training pairs. The base has seen a billion pairs and needs little: a second pass gains
+    less than it costs in general ability."""
     max_steps: int = 0
     """Optimizer steps after which training stops even within a pass; 0 for no such limit."""
     batch_size: int = 64
-    """Pairs in a step. Each pair's body is a negative for all others, so more are better; twice as many gain little here
-    and take twice the memory (about 1.5 GB at 64)."""
+    """Pairs in a step. Each pair's body is a negative for all others, so more are better; twice as many gain
+    little here and take twice the memory (about 1.5 GB at 64)."""
     hard_negatives: int = 1
     """Bodies that share words with the headline but tell another story, per pair and step. In-batch negatives are
     mostly of other subjects and soon teach nothing; each hard one costs as much time as a body."""
     hard_negative_pool: int = 20
-    """Best BM25 matches of which the hard negatives are drawn, anew in each pass. A deeper pool is easier; a shallower
-    one holds more unlabelled positives."""
+    """Best BM25 matches of which the hard negatives are drawn, anew in each pass. A deeper pool is easier; a
+    shallower one holds more unlabelled positives."""
     false_negative_margin: float = 0.1
-    """A negative whose cosine exceeds that of the positive by more than this is left out of the loss, for it is likely
-    the same story (Zhang et al. 2025, "Qwen3 Embedding", the mask of their contrastive loss)."""
+    """A negative whose cosine exceeds that of the positive by more than this is left out of the loss, for it is
+    likely the same story (Zhang et al. 2025, "Qwen3 Embedding", the mask of their contrastive loss)."""
     temperature: float = 0.05
     """Cosines are divided by it. The base was trained with 0.05: another one would first rescale its space."""
 
     learning_rate: float = 5e-5
     """Highest rate, that of the topmost layer. The usual 2e-5 is for runs ten times as long."""
     layer_decay: float = 0.9
-    """Factor from each layer's rate to that of the layer below (Howard and Ruder 2018): lower ones know language, which
-    news does not change."""
+    """Factor from each layer's rate to that of the layer below (Howard and Ruder 2018): lower ones know language,
+    which news does not change."""
     warmup_share: float = 0.1
     """Share of the steps over which the rate rises from zero; then it falls to zero along a line."""
     weight_decay: float = 0.01
@@ -56,16 +56,17 @@ class EncoderRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     clip_norm: float = 1.0
     """Largest norm of the gradient."""
     frozen_layers: int = 3
-    """Lowest layers that stay as they are, with the embeddings. Half of six leaves half of the backward pass and keeps
-    words that the training pairs do not hold where they are."""
+    """Lowest layers that stay as they are, with the embeddings. Half of six leaves half of the backward pass and
+    keeps words that the training pairs do not hold where they are."""
     mixed_precision: MixedPrecision = "auto"
-    """Type of matrix products: "auto" takes bfloat16 on a GPU, and on a CPU that has instructions for it, where it is
-    twice as fast as float32."""
+    """Type of matrix products: "auto" takes bfloat16 on a GPU, and on a CPU that has instructions for it, where
+    it is twice as fast as float32."""
 
     max_headline_tokens: int = 32
     """Longest headline, in tokens with ``[CLS]`` and ``[SEP]``; 99 % of headlines are shorter."""
     max_body_tokens: int = 96
-    """Longest body, in tokens with ``[CLS]`` and ``[SEP]``; news says what matters first, and time grows with it."""
+    """Longest body, in tokens with ``[CLS]`` and ``[SEP]``; news says what matters first, and time grows with
+    it."""
 
     evaluate_every: int = 100
     """Steps between two evaluations on validation data."""
@@ -76,8 +77,8 @@ class EncoderRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     checkpoint_every: int = 50
     """Steps between two checkpoints, that is, what a kill costs at most."""
     interpolation_weights: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
-    """Weights of the fine-tuned parameters, against the base's, that are tried at the end (WiSE-FT, Wortsman et al.
-    2022): between the two lie models that gain most of one and lose little of the other."""
+    """Weights of the fine-tuned parameters, against the base's, that are tried at the end (WiSE-FT, Wortsman et
+    al. 2022): between the two lie models that gain most of one and lose little of the other."""
 
     def check(self) -> None:
         """Refuses settings that make no sense.
@@ -85,10 +86,25 @@ class EncoderRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Raises:
             RecipeError: says which.
         """
-        for name in ("epochs", "batch_size", "evaluate_every", "evaluation_size", "patience", "checkpoint_every"):
+        for name in (
+            "epochs",
+            "batch_size",
+            "evaluate_every",
+            "evaluation_size",
+            "patience",
+            "checkpoint_every",
+        ):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("threads", "max_steps", "hard_negatives", "frozen_layers", "weight_decay", "false_negative_margin"):
+        for name in (
+            "seed",
+            "threads",
+            "max_steps",
+            "hard_negatives",
+            "frozen_layers",
+            "weight_decay",
+            "false_negative_margin",
+        ):
             if getattr(self, name) < 0:
                 raise RecipeError(f"{name} must not be negative, but is {getattr(self, name)}")
         for name in ("temperature", "learning_rate", "layer_decay", "clip_norm"):

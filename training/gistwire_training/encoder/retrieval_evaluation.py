@@ -1,7 +1,7 @@
-"""Measures how well encoders find: known items and judged queries, side by side; reached by `gistwire-train evaluate`.
+"""Measures how well encoders find; used in training by its gate, and for the table of before and after.
 
-A known item is a body that is looked for by its headline among all bodies of a split. Judged queries are those of the
-sample corpus, which no training reads.
+A known item is a body that is looked for by its headline among all bodies of a split. Judged queries are those of
+the sample corpus, which no training reads.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,11 +15,11 @@ from gistwire_models.encoder import Embedding
 from numpy.typing import NDArray
 
 from gistwire_training.errors import TrainingDataError
+from gistwire_training.evaluation.bootstrap import Bootstrap, Estimate
 from gistwire_training.pairs import Pair
 
 _CUT = 10
 _QUERIES_AT_ONCE = 512
-_RESAMPLES = 2_000
 _SAMPLE_CORPUS = Path(gistwire_indexer.__path__[0]) / "sample_corpus"
 
 EmbedTexts = Callable[[Sequence[str]], Embedding]
@@ -60,14 +60,6 @@ class RetrievalQuality:
     recall: Values
 
 
-class Interval(msgspec.Struct, frozen=True):
-    """A mean over queries, with the interval that 95 % of bootstrap resamples of the queries fall into."""
-
-    mean: float
-    low: float
-    high: float
-
-
 class EncoderComparison(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder on one set.
 
@@ -86,10 +78,10 @@ class EncoderComparison(msgspec.Struct, frozen=True, kw_only=True):
     encoder: str
     queries: int
     documents: int
-    mrr: Interval
-    ndcg: Interval
-    recall: Interval
-    ndcg_gain: Interval
+    mrr: Estimate
+    ndcg: Estimate
+    recall: Estimate
+    ndcg_gain: Estimate
 
 
 class _SampleArticle(msgspec.Struct, frozen=True):
@@ -125,7 +117,9 @@ def judged_sets() -> list[RetrievalSet]:
     return [_judged_set(path) for path in sorted(_SAMPLE_CORPUS.glob("judged-english-*.jsonl"))]
 
 
-def measure_retrieval(retrieval: RetrievalSet, embed_queries: EmbedTexts, embed_documents: EmbedTexts) -> RetrievalQuality:
+def measure_retrieval(
+    retrieval: RetrievalSet, embed_queries: EmbedTexts, embed_documents: EmbedTexts
+) -> RetrievalQuality:
     """Embeds a set, ranks its documents by cosine and measures the first ten."""
     documents = embed_documents(retrieval.documents)
     queries = embed_queries(retrieval.queries)
@@ -136,7 +130,9 @@ def measure_retrieval(retrieval: RetrievalSet, embed_queries: EmbedTexts, embed_
     return measure_ranking(found, retrieval.relevant)
 
 
-def measure_ranking(found: Sequence[Sequence[int]], relevant: Sequence[Mapping[int, int]]) -> RetrievalQuality:
+def measure_ranking(
+    found: Sequence[Sequence[int]], relevant: Sequence[Mapping[int, int]]
+) -> RetrievalQuality:
     """Measures rankings.
 
     Args:
@@ -144,24 +140,19 @@ def measure_ranking(found: Sequence[Sequence[int]], relevant: Sequence[Mapping[i
         relevant: as in `RetrievalSet`.
     """
     measured = np.array(
-        [_measure(places[:_CUT], grades) for places, grades in zip(found, relevant, strict=True)], dtype=np.float64
+        [_measure(places[:_CUT], grades) for places, grades in zip(found, relevant, strict=True)],
+        dtype=np.float64,
     ).reshape(-1, 3)
     return RetrievalQuality(*measured.T)
 
 
-def bootstrap_mean(values: Values, *, seed: int = 1) -> Interval:
-    """Returns the mean with its percentile bootstrap interval of 95 % (Efron and Tibshirani 1993).
+def estimate_mean(values: Values) -> Estimate:
+    """Returns a mean over queries with its bootstrap interval of 95 %.
 
     Args:
         values: ``float64 [queries]``, one or more; differences between two systems give a paired comparison.
-        seed: decides the resamples.
     """
-    random = np.random.default_rng(seed)
-    means = np.array(
-        [values[random.integers(0, len(values), len(values))].mean() for _ in range(_RESAMPLES)], dtype=np.float64
-    )
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Interval(float(values.mean()), float(low), float(high))
+    return Bootstrap(len(values)).estimate(np.column_stack((values, np.ones(len(values)))))
 
 
 def compare_encoders(
@@ -184,10 +175,10 @@ def compare_encoders(
             encoder=name,
             queries=len(retrieval.queries),
             documents=len(retrieval.documents),
-            mrr=bootstrap_mean(quality.reciprocal_rank),
-            ndcg=bootstrap_mean(quality.ndcg),
-            recall=bootstrap_mean(quality.recall),
-            ndcg_gain=bootstrap_mean(quality.ndcg - base.ndcg),
+            mrr=estimate_mean(quality.reciprocal_rank),
+            ndcg=estimate_mean(quality.ndcg),
+            recall=estimate_mean(quality.recall),
+            ndcg_gain=estimate_mean(quality.ndcg - base.ndcg),
         )
         for name, quality in qualities.items()
     ]

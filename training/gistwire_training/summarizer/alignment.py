@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
-
 from gistwire_training.pairs import Pair
 from gistwire_training.summarizer.copying import CopyProbes, probe_loss, start_with_copying
 from gistwire_training.summarizer.copying_bart import TOKENIZER_FILE, CopyingBart
 from gistwire_training.summarizer.examples import ExampleStream
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.warm_start import bart_from_bert
+from tokenizers import Tokenizer
 
 _PROBE_RATE = 2e-3
 _ENCODER_RATE = 3e-4

@@ -9,12 +9,11 @@ from typing import Any
 
 import msgspec
 import torch
+from gistwire_training.errors import CheckpointError
+from gistwire_training.summarizer.recipe import SummarizerRecipe
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-
-from gistwire_training.errors import CheckpointError
-from gistwire_training.summarizer.recipe import SummarizerRecipe
 
 _Weights = dict[str, Tensor]
 
@@ -101,7 +100,9 @@ def read_checkpoint(folder: Path, *, recipe: SummarizerRecipe) -> Checkpoint:
         trained, best = load_file(folder / "trained.safetensors"), load_file(folder / "best.safetensors")
         recent = [load_file(path) for path in sorted(folder.glob("recent-*.safetensors"))]
     except FileNotFoundError as error:
-        raise CheckpointError(f"{folder} holds no checkpoint to resume: {error.filename} is missing") from error
+        raise CheckpointError(
+            f"{folder} holds no checkpoint to resume: {error.filename} is missing"
+        ) from error
     except (msgspec.DecodeError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{folder} cannot be read: {error}") from error
     if saved_recipe != recipe:

@@ -31,15 +31,21 @@ _DELETIONS: tuple[re.Pattern[str], ...] = (
     re.compile(r" (?:--|–|—) [^–—-]{4,120} (?:--|–|—)(?= )"),
     # A relative clause or an apposition between commas.
     re.compile(r", (?:who|which|whose|where) [^,;]{4,110},(?= (?!and\b|or\b))"),
-    re.compile(r"(?<=[a-z]), (?:a|an|the|one of) [^,;]{4,90},(?= (?:[a-z]+ed|is|are|was|were|has|have|had|will|would|said|says)\b)"),
+    re.compile(
+        r"(?<=[a-z]), (?:a|an|the|one of) [^,;]{4,90},(?= (?:[a-z]+ed|is|are|was|were|has|have|had|will|would|said|says)\b)"
+    ),
     # What follows the main clause.
     re.compile(
         r",? (?:which|who|whose|where|as|while|although|though|amid|citing|saying|adding|despite|because|making|giving|"
         r"bringing|including|followed by|compared with|even as|just|one of) [^.;]{8,}(?=[.!?]?$)"
     ),
-    re.compile(r", (?:after|with|when|since|but|and|or|before|in|on|at|by|the|a|an|to|part of) [^.;,]{8,}(?=[.!?]?$)"),
+    re.compile(
+        r", (?:after|with|when|since|but|and|or|before|in|on|at|by|the|a|an|to|part of) [^.;,]{8,}(?=[.!?]?$)"
+    ),
     re.compile(rf"{_WHEN}(?=[ ,.;]|$)"),
-    re.compile(rf"^(?:In|On|At|After|With|Despite|As|For|During|Following|Amid|{_DAYS}) [^,]{{3,70}}, (?=\w)"),
+    re.compile(
+        rf"^(?:In|On|At|After|With|Despite|As|For|During|Following|Amid|{_DAYS}) [^,]{{3,70}}, (?=\w)"
+    ),
     re.compile(r"^(?:Meanwhile|However|But|And|Also|Still|Separately|In addition|Earlier),? "),
 )
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from tokenizers import Tokenizer
-from torch import Tensor, nn
-from torch.nn import functional
-from transformers import BartForConditionalGeneration, LogitsProcessor, LogitsProcessorList
-
+from gistwire_models.summarizer_source import read_source
 from gistwire_training.errors import CheckpointError, RecipeError
 from gistwire_training.summarizer.examples import Example
 from gistwire_training.summarizer.function_words import FUNCTION_WORDS, PUNCTUATION, SUFFIXES
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.warm_start import END, PAD, START
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import BartForConditionalGeneration, LogitsProcessor, LogitsProcessorList
 
 _IGNORED = -100
 TOKENIZER_FILE = "tokenizer.json"
@@ -47,11 +47,10 @@ class CopyingBart:
         self.model = model
         self.tokenizer = tokenizer
         self._max_source_tokens = max_source_tokens
-        self._max_target_tokens = max_target_tokens
+        self.max_target_tokens = max_target_tokens
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        known = (tokenizer.token_to_id(word) for word in (*FUNCTION_WORDS, *PUNCTUATION, *SUFFIXES))
-        self.always_allowed = sorted({END, *(token for token in known if token is not None)})
+        self.always_allowed = always_allowed_tokens(tokenizer)
 
     @property
     def module(self) -> nn.Module:
@@ -65,7 +64,9 @@ class CopyingBart:
         upper = network.encoder.layers[recipe.frozen_encoder_layers :]
         groups: list[dict[str, Any]] = []
         for part, rate in ((upper, recipe.encoder_learning_rate), (network.decoder, recipe.learning_rate)):
-            named = [(name, each) for name, each in part.named_parameters() if each is not network.shared.weight]
+            named = [
+                (name, each) for name, each in part.named_parameters() if each is not network.shared.weight
+            ]
             for _, parameter in named:
                 parameter.requires_grad_(True)
             decayed = [each for _, each in named if each.ndim > 1]
@@ -79,7 +80,9 @@ class CopyingBart:
         """Moves the encoder's positions, which every source token goes through, along their gradient."""
         weight = self.model.model.encoder.embed_positions.weight
         if weight.grad is None:
-            raise RecipeError("adversarial training needs gradients of the embeddings: set frozen_encoder_layers to 0")
+            raise RecipeError(
+                "adversarial training needs gradients of the embeddings: set frozen_encoder_layers to 0"
+            )
         kept = weight.detach().clone()
         weight.data.add_(weight.grad, alpha=epsilon / (float(weight.grad.norm()) + 1e-12))
         try:
@@ -116,20 +119,24 @@ class CopyingBart:
             label_smoothing=label_smoothing,
         )
 
-    @torch.no_grad()
     def write(self, batch: Sequence[Example]) -> list[str]:
         """Writes a text for each example, greedily, without looking at its target; lower case, as the vocabulary is."""
+        return [self.tokenizer.decode(tokens) for tokens in self.write_tokens(batch)]
+
+    @torch.no_grad()
+    def write_tokens(self, batch: Sequence[Example]) -> list[list[int]]:
+        """Writes a text for each example, greedily: its tokens without the marks around it."""
         sources = self.sources(batch).to(self.model.device)
         written = self.model.generate(
             input_ids=sources,
             attention_mask=(sources != PAD).long(),
             logits_processor=LogitsProcessorList([_Restriction(self._allowed(sources.cpu()), self.model)]),
-            max_new_tokens=self._max_target_tokens,
+            max_new_tokens=self.max_target_tokens,
             do_sample=False,
             num_beams=1,
             no_repeat_ngram_size=3,
         )
-        return [self.tokenizer.decode(tokens, skip_special_tokens=True) for tokens in written.tolist()]
+        return [[token for token in tokens if token not in {PAD, START, END}] for tokens in written.tolist()]
 
     def save(self, folder: Path) -> None:
         """Writes a Hugging Face folder: weights as safetensors, configuration and tokenizer."""
@@ -139,12 +146,17 @@ class CopyingBart:
 
     def source_tokens(self, example: Example) -> list[int]:
         """Returns ``[CLS] task headline [SEP] body [SEP]``, cut at the end to the longest source."""
-        return encode_source(
-            self.tokenizer, example.task.value, example.headline, example.body, self._max_source_tokens
+        source = read_source(
+            self.tokenizer,
+            task=example.task.value,
+            headline=example.headline,
+            body=example.body,
+            max_tokens=self._max_source_tokens,
         )
+        return source.ids
 
     def _target(self, example: Example) -> list[int]:
-        return [*self._tokens(example.target)[: self._max_target_tokens - 1], END]
+        return [*self._tokens(example.target)[: self.max_target_tokens - 1], END]
 
     def sources(self, batch: Sequence[Example]) -> Tensor:
         """Returns the sources' tokens, padded: ``int64 [batch, length]``."""
@@ -169,13 +181,10 @@ class _Restriction(LogitsProcessor):
         return scores + self._penalty
 
 
-def encode_source(tokenizer: Tokenizer, task: str, headline: str, body: str, max_tokens: int) -> list[int]:
-    """Returns the token ids of a source: ``[CLS] task headline [SEP] body [SEP]``."""
-    head = tokenizer.encode(f"{task} {headline}", add_special_tokens=False).ids[: max_tokens // 3]
-    room = max_tokens - len(head) - 3
-    # Tokens are no shorter than a character: no need to read a whole book for its first page.
-    text = tokenizer.encode(body[: room * 16], add_special_tokens=False).ids[:room]
-    return [START, *head, END, *text, END]
+def always_allowed_tokens(tokenizer: Tokenizer) -> list[int]:
+    """Returns the ids of the tokens that may be written whatever the source, in order."""
+    known = (tokenizer.token_to_id(word) for word in (*FUNCTION_WORDS, *PUNCTUATION, *SUFFIXES))
+    return sorted({END, *(token for token in known if token is not None)})
 
 
 def read_copying_bart(folder: Path, *, max_source_tokens: int, max_target_tokens: int) -> CopyingBart:
@@ -185,7 +194,9 @@ def read_copying_bart(folder: Path, *, max_source_tokens: int, max_target_tokens
         CheckpointError: a file is missing, or the weights are not those of a BART model.
     """
     try:
-        model = BartForConditionalGeneration.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        model = BartForConditionalGeneration.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True
+        )
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     except Exception as error:  # tokenizers raises Exception itself
         raise CheckpointError(f"{folder} holds no summarizer that can be read: {error}") from error

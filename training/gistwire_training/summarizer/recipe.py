@@ -3,7 +3,6 @@
 from typing import Literal
 
 import msgspec
-
 from gistwire_training.errors import RecipeError
 
 Tuning = Literal["full", "lora", "adalora", "prefix", "adapter"]

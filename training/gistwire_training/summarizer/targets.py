@@ -14,7 +14,27 @@ _MAX_WORDS = 36
 _ENOUGH_WORDS = 20
 """A summary of so many words gets no second sentence."""
 
-_DEPENDENT = frozenset("he she it they his her their this that these those but and also meanwhile however here".split())
+_DEPENDENT = frozenset(
+    [
+        "he",
+        "she",
+        "it",
+        "they",
+        "his",
+        "her",
+        "their",
+        "this",
+        "that",
+        "these",
+        "those",
+        "but",
+        "and",
+        "also",
+        "meanwhile",
+        "however",
+        "here",
+    ]
+)
 """A sentence that begins so leans on the one before."""
 
 

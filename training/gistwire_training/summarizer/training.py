@@ -15,9 +15,6 @@ import msgspec
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
-
 from gistwire_training.errors import CheckpointError, RecipeError
 from gistwire_training.pairs import Pair
 from gistwire_training.summarizer.checkpoint import Progress, read_checkpoint, write_checkpoint
@@ -26,6 +23,8 @@ from gistwire_training.summarizer.quality import mean_rouge
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.schedule import learning_rate_factor
 from gistwire_training.summarizer.trainee import Trainee
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINT_FOLDER = "checkpoint"
 MODEL_FOLDER = "model"
@@ -117,6 +116,28 @@ def train_summarizer(
     return _Run(trainee, splits, run_folder, recipe, resume, on_progress).train()
 
 
+def finish_early(trainee: Trainee, run_folder: Path, recipe: SummarizerRecipe) -> RunResult:
+    """Makes the best weights of a run's checkpoint its result, without training on.
+
+    Args:
+        trainee: the model that the run began with; changed in place.
+        run_folder: the run's folder.
+        recipe: the recipe that the run began with.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is of another recipe.
+    """
+    saved = read_checkpoint(run_folder / CHECKPOINT_FOLDER, recipe=recipe)
+    parameters = dict(trainee.module.named_parameters())
+    with torch.no_grad():
+        for name, weights in saved.best.items():
+            parameters[name].copy_(weights)
+    result = RunResult(run_folder / MODEL_FOLDER, saved.progress.best_step, saved.progress.best_rouge, averaged=False)
+    trainee.save(result.model)
+    _write_result(run_folder, result)
+    return result
+
+
 class _Run:
     """One run of training, with what it remembers."""
 
@@ -147,7 +168,9 @@ class _Run:
             _Loss(trainee, recipe.label_smoothing), self._optimizer
         )
         self._trained = {
-            name: parameter for name, parameter in trainee.module.named_parameters() if parameter.requires_grad
+            name: parameter
+            for name, parameter in trainee.module.named_parameters()
+            if parameter.requires_grad
         }
         self._progress = Progress()
         self._recent: deque[_Weights] = deque(maxlen=recipe.averaged_checkpoints)
@@ -159,12 +182,16 @@ class _Run:
         """Runs what is left of the steps, and returns the best weights."""
         recipe = self._recipe
         accelerator = self._accelerator
-        first = self._progress.step * recipe.accumulation * accelerator.num_processes + accelerator.process_index
+        first = (
+            self._progress.step * recipe.accumulation * accelerator.num_processes + accelerator.process_index
+        )
         batches = self._stream.batches(first)
         started, started_step = time.monotonic(), self._progress.step
         losses: list[float] = []
         self._trainee.module.train()
-        while self._progress.step < recipe.steps and self._progress.evaluations_without_gain < recipe.patience:
+        while (
+            self._progress.step < recipe.steps and self._progress.evaluations_without_gain < recipe.patience
+        ):
             self._set_rates()
             total = 0.0
             for _ in range(recipe.accumulation):
@@ -246,13 +273,16 @@ class _Run:
         module = self._trainee.module
         module.eval()
         batches = [
-            self._validation[start : start + _WRITE_BATCH] for start in range(0, len(self._validation), _WRITE_BATCH)
+            self._validation[start : start + _WRITE_BATCH]
+            for start in range(0, len(self._validation), _WRITE_BATCH)
         ]
         with torch.no_grad(), self._accelerator.autocast():
             losses = [float(self._trainee.loss(batch)) for batch in batches]
             written = [text for batch in batches for text in self._trainee.write(batch)]
         module.train()
-        return sum(losses) / len(losses), mean_rouge(written, [example.target for example in self._validation])
+        return sum(losses) / len(losses), mean_rouge(
+            written, [example.target for example in self._validation]
+        )
 
     def _finish(self) -> RunResult:
         """Writes the best weights, or the average of the last ones if that is better."""
@@ -269,8 +299,7 @@ class _Run:
         model = self._folder / MODEL_FOLDER
         if self._accelerator.is_main_process:
             self._trainee.save(model)
-            result = {"step": step, "rouge": rouge, "averaged": averaged}
-            (self._folder / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
+            _write_result(self._folder, RunResult(model, step, rouge, averaged))
             assert self._writer is not None  # noqa: S101
             self._writer.close()
         return RunResult(model, step, rouge, averaged)
@@ -298,7 +327,14 @@ class _Run:
             raise CheckpointError(f"{self._folder} holds another run; resume it, or name another folder")
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "recipe.json").write_bytes(msgspec.json.format(msgspec.json.encode(self._recipe)))
-        (self._folder / "environment.json").write_bytes(msgspec.json.format(msgspec.json.encode(_environment())))
+        (self._folder / "environment.json").write_bytes(
+            msgspec.json.format(msgspec.json.encode(_environment()))
+        )
+
+
+def _write_result(folder: Path, result: RunResult) -> None:
+    figures = {"step": result.step, "rouge": result.rouge, "averaged": result.averaged}
+    (folder / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
 
 
 def _mean(weights: Sequence[_Weights]) -> _Weights:
@@ -309,7 +345,7 @@ def _mixed_precision(recipe: SummarizerRecipe) -> str:
     """Returns accelerate's name of the type of matrix products."""
     if recipe.precision == "auto":
         # Without instructions for it, bfloat16 on a CPU is slower than float32.
-        fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+        fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
         return "bf16" if fast else "no"
     return "bf16" if recipe.precision == "bfloat16" else "no"
 
@@ -329,4 +365,6 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )

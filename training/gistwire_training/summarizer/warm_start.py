@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import torch
+from gistwire_training.errors import CheckpointError, RecipeError
 from transformers import AutoModel, BartConfig, BartForConditionalGeneration, BertModel
 from transformers.models.bart.modeling_bart import BartAttention, BartDecoderLayer, BartEncoderLayer
 from transformers.models.bert.modeling_bert import BertLayer
-
-from gistwire_training.errors import CheckpointError, RecipeError
 
 PAD, START, END = 0, 101, 102
 """Ids of [PAD], [CLS] and [SEP] in BERT's vocabulary; the last two begin and end a target."""
@@ -35,7 +34,9 @@ def bart_from_bert(folder: Path, *, decoder_layers: int, dropout: float) -> Bart
     bert = _read_bert(folder)
     config = bert.config
     if not 1 <= decoder_layers <= config.num_hidden_layers:
-        raise RecipeError(f"decoder_layers must be from 1 to {config.num_hidden_layers}, not {decoder_layers}")
+        raise RecipeError(
+            f"decoder_layers must be from 1 to {config.num_hidden_layers}, not {decoder_layers}"
+        )
     bart = BartForConditionalGeneration(
         BartConfig(
             vocab_size=config.vocab_size,
@@ -70,7 +71,9 @@ def bart_from_bert(folder: Path, *, decoder_layers: int, dropout: float) -> Bart
 
 def _read_bert(folder: Path) -> BertModel:
     try:
-        model = AutoModel.from_pretrained(folder, add_pooling_layer=False, use_safetensors=True, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            folder, add_pooling_layer=False, use_safetensors=True, local_files_only=True
+        )
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder} holds no BERT model in safetensors: {error}") from error
     if not isinstance(model, BertModel):

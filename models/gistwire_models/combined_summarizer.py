@@ -1,0 +1,102 @@
+"""A generating summarizer with extracts beside it: whatever it writes, a faithful candidate stands by."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
+from dataclasses import replace
+
+from gistwire_models.encoder import ModelVersion
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    DraftDelta,
+    Summarizer,
+    SummaryRequest,
+)
+
+_MIN_BODY_WORDS = 12
+"""A shorter body is a summary already."""
+
+
+class CombinedSummarizer:
+    """Gives the candidates of a generating summarizer, then those of an extractive one. Implements Summarizer.
+
+    Articles that cannot be generated from, as they are in another language or hardly longer than a summary, have
+    extracts alone.
+    """
+
+    def __init__(self, generating: Summarizer, extracting: Summarizer, *, languages: Collection[str]) -> None:
+        """Sets up the summarizer, which then owns both.
+
+        Args:
+            generating: writes candidates.
+            extracting: takes candidates from the article.
+            languages: ISO 639-1 codes that `generating` writes.
+        """
+        self._generating = generating
+        self._extracting = extracting
+        self._languages = frozenset(languages)
+
+    @property
+    def model(self) -> ModelVersion:
+        """Name and version of the generating model."""
+        return self._generating.model
+
+    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+        """Summarizes one article, as Summarizer says; the draft is that of the first candidate.
+
+        Raises:
+            ModelOverloadedError: an engine's queue is full.
+            ModelUnavailableError: an engine does not answer, or was closed.
+        """
+        if not self._generates(request):
+            async with aclosing(self._extracting.summarize(request)) as events:
+                async for event in events:
+                    yield event
+            return
+        extracts = asyncio.create_task(self._extracts(request))
+        try:
+            async with aclosing(self._generating.summarize(request)) as events:
+                async for event in events:
+                    match event:
+                        case DraftDelta():
+                            yield event
+                        case Candidates(written):
+                            yield Candidates(_distinct(written + await extracts))
+        finally:
+            extracts.cancel()
+            await asyncio.gather(extracts, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Closes both summarizers."""
+        await self._generating.close()
+        await self._extracting.close()
+
+    def _generates(self, request: SummaryRequest) -> bool:
+        return (
+            request.generate
+            and request.language in self._languages
+            and len(request.body.split(maxsplit=_MIN_BODY_WORDS)) >= _MIN_BODY_WORDS
+        )
+
+    async def _extracts(self, request: SummaryRequest) -> tuple[Candidate, ...]:
+        async with aclosing(self._extracting.summarize(_silent(request))) as events:
+            return next(
+                (
+                    event.candidates
+                    for event in [event async for event in events]
+                    if isinstance(event, Candidates)
+                ),
+                (),
+            )
+
+
+def _silent(request: SummaryRequest) -> SummaryRequest:
+    return replace(request, stream_drafts=False)
+
+
+def _distinct(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    by_text: dict[str, Candidate] = {}
+    for candidate in candidates:
+        by_text.setdefault(candidate.text, candidate)
+    return tuple(by_text.values())

@@ -1,0 +1,51 @@
+"""The folder of a converted summarizer: written by the export, read by local_summarizer.py."""
+
+from pathlib import Path
+
+import msgspec
+
+from gistwire_models.errors import ModelFormatError, ModelNotFoundError
+
+TOKENIZER_FILE = "tokenizer.json"
+DESCRIPTION_FILE = "gistwire.json"
+VOCABULARY_MAP_FILE = "vmap.txt"
+"""CTranslate2's name of the list of tokens that may be written for a source."""
+
+
+class SummarizerDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder says about the summarizer in it.
+
+    Attributes:
+        name: the model's name.
+        version: changes whenever the model's output may change.
+        languages: ISO 639-1 codes of the languages it writes.
+        max_source_tokens: longest source, in tokens, with the marks around headline and body.
+        max_target_tokens: longest text it was trained to write, in tokens.
+    """
+
+    name: str
+    version: str
+    languages: tuple[str, ...]
+    max_source_tokens: int
+    max_target_tokens: int
+
+
+def read_summarizer_description(folder: Path) -> SummarizerDescription:
+    """Reads what a folder says about its summarizer.
+
+    Raises:
+        ModelNotFoundError: there is no converted summarizer in `folder`.
+        ModelFormatError: the description cannot be read.
+    """
+    path = folder / DESCRIPTION_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=SummarizerDescription)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFoundError(f"no summarizer in {folder}: {DESCRIPTION_FILE} is missing") from error
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelFormatError(f"{path} cannot be read: {error}") from error
+
+
+def write_summarizer_description(folder: Path, description: SummarizerDescription) -> None:
+    """Writes what a folder says about its summarizer."""
+    (folder / DESCRIPTION_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(description)) + b"\n")

@@ -1,0 +1,1 @@
+"""The subcommands of `gistwire-train`, one module each."""

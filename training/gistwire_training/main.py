@@ -1,0 +1,82 @@
+"""The `gistwire-train` command: `main` is its entry point. A subcommand's module is imported when it is called."""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import NoReturn
+
+import click
+
+from gistwire_training.errors import GistwireTrainingError
+
+_COMMANDS = {
+    "prepare": "Make training, validation and test pairs of news.",
+    "summarizer": "Train a summarizer, or go on with a run.",
+    "encoder": "Fine-tune the text encoder on headlines and their bodies.",
+    "scorer": "Fit the scorer that chooses among candidate summaries.",
+    "evaluate": "Compare summarizers with baselines on what people wrote.",
+    "export": "Convert a trained model to a folder that is served.",
+    "refresh": "Train on new pairs, and promote the result if it passes the gate.",
+    "promote": "Serve another version of a model, or roll back to the one before.",
+}
+"""Each command with the first line of its help, so that the overview needs none of their imports."""
+
+_EPILOG = """\b
+Examples:
+  gistwire-train prepare news.jsonl --out data
+  gistwire-train summarizer data --run runs/first
+  gistwire-train evaluate data --model model_repo/summarizer/1 --report report
+
+\b
+Exit status:
+  0    done
+  1    failed, or refused by the gate
+  2    usage error
+  130  interrupted
+"""
+
+_INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        if find_spec("torch") is None:
+            raise click.ClickException("training needs more packages: run `pip install 'gistwire[training]'`")
+        command: click.Command = getattr(import_module(f"gistwire_training.commands.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gistwire", prog_name="gistwire-train")
+def gistwire_train() -> None:
+    """Make the models that Gistwire serves: data, fine-tuning, evaluation, export, promotion."""
+
+
+def main() -> NoReturn:
+    """Runs the command with the process's arguments and ends the process with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command with the given arguments; returns its exit status."""
+    try:
+        status = gistwire_train.main(arguments, prog_name="gistwire-train", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except GistwireTrainingError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return _INTERRUPTED
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,142 @@
+"""Our summarizers as the evaluation sees them: an exported model alone, and with all that the server adds to it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+from gistwire_models.combined_summarizer import CombinedSummarizer
+from gistwire_models.encoder import Priority
+from gistwire_models.extractive import ExtractiveSummarizer
+from gistwire_models.local_encoder import LocalEncoder
+from gistwire_models.local_summarizer import LocalSummarizer
+from gistwire_models.summarizer import Candidate, Candidates, Summarizer, SummaryRequest
+from gistwire_server.faithfulness import Source
+from gistwire_server.scoring import Scorer
+
+from gistwire_training.pairs import Pair
+
+_MAX_TOKENS = 64
+
+
+class GeneratedSystem:
+    """An exported summarizer alone: its first candidate, which is written greedily. Implements System.
+
+    Args:
+        folder: folder of the exported summarizer.
+        name: name in the report.
+    """
+
+    def __init__(self, folder: Path, *, name: str = "generated") -> None:
+        self.name = name
+        self._folder = folder
+
+    def summarize(self, pairs: Sequence[Pair]) -> list[str]:
+        """Returns the texts, as System says. Runs an event loop: not to be called from within one.
+
+        Raises:
+            GistwireModelError: the summarizer cannot be used.
+        """
+        return asyncio.run(self._summarize(pairs))
+
+    async def _summarize(self, pairs: Sequence[Pair]) -> list[str]:
+        summarizer = LocalSummarizer.load(self._folder)
+        try:
+            return list(await asyncio.gather(*(self._one(summarizer, pair) for pair in pairs)))
+        finally:
+            await summarizer.close()
+
+    async def _one(self, summarizer: Summarizer, pair: Pair) -> str:
+        candidates = await candidates_of(summarizer, pair, candidates=1)
+        return candidates[0].text if candidates else ""
+
+
+class ServedSystem:
+    """What the server shows without a query: generated candidates and extracts, of which the scorer chooses one.
+
+    Implements System.
+
+    Args:
+        folder: folder of the exported summarizer.
+        open_encoder: makes the text encoder, once for each call of `summarize`, which closes it.
+        name: name in the report.
+        candidates: generated candidates of each article.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        open_encoder: Callable[[], LocalEncoder],
+        *,
+        name: str = "served",
+        candidates: int = 4,
+    ) -> None:
+        self.name = name
+        self._folder = folder
+        self._open_encoder = open_encoder
+        self._candidates = candidates
+
+    def summarize(self, pairs: Sequence[Pair]) -> list[str]:
+        """Returns the texts, as System says. Runs an event loop: not to be called from within one.
+
+        Raises:
+            GistwireModelError: a model cannot be used.
+        """
+        return asyncio.run(self._summarize(pairs))
+
+    async def _summarize(self, pairs: Sequence[Pair]) -> list[str]:
+        async with self._engines() as (summarizer, encoder):
+            return list(await asyncio.gather(*(self._one(summarizer, encoder, pair) for pair in pairs)))
+
+    @asynccontextmanager
+    async def _engines(self) -> AsyncGenerator[tuple[CombinedSummarizer, LocalEncoder], None]:
+        encoder = self._open_encoder()
+        generating = LocalSummarizer.load(self._folder)
+        extracting = ExtractiveSummarizer(encoder, encoder.count_tokens, cache_bytes=0)
+        summarizer = CombinedSummarizer(generating, extracting, languages=generating.languages)
+        try:
+            yield summarizer, encoder
+        finally:
+            await summarizer.close()
+            await encoder.close()
+
+    async def _one(self, summarizer: Summarizer, encoder: LocalEncoder, pair: Pair) -> str:
+        candidates = await candidates_of(summarizer, pair, candidates=self._candidates)
+        if not candidates:
+            return ""
+        article = "\n\n".join(part for part in (pair.headline, pair.body) if part)
+        vectors = await encoder.encode(
+            [article, *(candidate.text for candidate in candidates)], priority=Priority.SUMMARY
+        )
+        scored = await asyncio.to_thread(
+            Scorer().score,
+            candidates,
+            source=Source(article, pair.language, headline=pair.headline),
+            query_embedding=None,
+            article_embedding=vectors[0],
+            candidate_embeddings=np.ascontiguousarray(vectors[1:]),
+            max_tokens=_MAX_TOKENS,
+        )
+        return scored.chosen.candidate.text
+
+
+async def candidates_of(summarizer: Summarizer, pair: Pair, *, candidates: int) -> tuple[Candidate, ...]:
+    """Returns a summarizer's candidates of an article; none where the article has no text."""
+    if not pair.body.strip():
+        return ()
+    request = SummaryRequest(
+        article_id=pair.id,
+        revision="",
+        headline=pair.headline,
+        body=pair.body,
+        language=pair.language,
+        candidates=candidates,
+        max_tokens=_MAX_TOKENS,
+        stream_drafts=False,
+    )
+    async with aclosing(summarizer.summarize(request)) as events:
+        async for event in events:
+            if isinstance(event, Candidates):
+                return event.candidates
+    return ()
