@@ -72,8 +72,8 @@ def test_a_package_imports_only_those_below_it(package: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("package", FOLDERS)
-def test_no_package_that_is_installed_needs_what_only_training_needs(package: str) -> None:
+@pytest.mark.parametrize("package", sorted(FOLDERS.keys() - {"gistwire_training"}))
+def test_no_package_that_is_served_needs_what_only_training_needs(package: str) -> None:
     wrong = {(path, imported) for path, imported, _ in imports_of(package) if imported in TRAINING_ONLY}
     assert not wrong
 

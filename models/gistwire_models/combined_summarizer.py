@@ -6,13 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from gistwire_models.encoder import ModelVersion
-from gistwire_models.summarizer import (
-    Candidate,
-    Candidates,
-    DraftDelta,
-    Summarizer,
-    SummaryRequest,
-)
+from gistwire_models.summarizer import Candidate, Candidates, DraftDelta, Summarizer, SummaryRequest
 
 _MIN_BODY_WORDS = 12
 """A shorter body is a summary already."""
@@ -22,7 +16,7 @@ class CombinedSummarizer:
     """Gives the candidates of a generating summarizer, then those of an extractive one. Implements Summarizer.
 
     Articles that cannot be generated from, as they are in another language or hardly longer than a summary, have
-    extracts alone.
+    extracts alone. Of the generated and of the extracted candidates there are up to as many as are wanted.
     """
 
     def __init__(self, generating: Summarizer, extracting: Summarizer, *, languages: Collection[str]) -> None:
@@ -48,13 +42,14 @@ class CombinedSummarizer:
         Raises:
             ModelOverloadedError: an engine's queue is full.
             ModelUnavailableError: an engine does not answer, or was closed.
+            ValueError: the article has neither a headline nor a body.
         """
         if not self._generates(request):
             async with aclosing(self._extracting.summarize(request)) as events:
                 async for event in events:
                     yield event
             return
-        extracts = asyncio.create_task(self._extracts(request))
+        extracts = asyncio.create_task(self._extract(request))
         try:
             async with aclosing(self._generating.summarize(request)) as events:
                 async for event in events:
@@ -69,8 +64,10 @@ class CombinedSummarizer:
 
     async def close(self) -> None:
         """Closes both summarizers."""
-        await self._generating.close()
-        await self._extracting.close()
+        try:
+            await self._generating.close()
+        finally:
+            await self._extracting.close()
 
     def _generates(self, request: SummaryRequest) -> bool:
         return (
@@ -79,23 +76,17 @@ class CombinedSummarizer:
             and len(request.body.split(maxsplit=_MIN_BODY_WORDS)) >= _MIN_BODY_WORDS
         )
 
-    async def _extracts(self, request: SummaryRequest) -> tuple[Candidate, ...]:
-        async with aclosing(self._extracting.summarize(_silent(request))) as events:
-            return next(
-                (
-                    event.candidates
-                    for event in [event async for event in events]
-                    if isinstance(event, Candidates)
-                ),
-                (),
-            )
-
-
-def _silent(request: SummaryRequest) -> SummaryRequest:
-    return replace(request, stream_drafts=False)
+    async def _extract(self, request: SummaryRequest) -> tuple[Candidate, ...]:
+        candidates: tuple[Candidate, ...] = ()
+        async with aclosing(self._extracting.summarize(replace(request, stream_drafts=False))) as events:
+            async for event in events:
+                if isinstance(event, Candidates):
+                    candidates = event.candidates
+        return candidates
 
 
 def _distinct(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Returns the first candidate of each text."""
     by_text: dict[str, Candidate] = {}
     for candidate in candidates:
         by_text.setdefault(candidate.text, candidate)

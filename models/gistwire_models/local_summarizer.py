@@ -1,9 +1,7 @@
 """The summarizer that runs in this process, on the CPU, by CTranslate2; import it explicitly."""
 
 import asyncio
-import threading
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from gistwire_models.batching import DynamicBatcher
 from gistwire_models.encoder import ModelVersion, Priority
 from gistwire_models.errors import ModelFormatError, ModelUnavailableError
 from gistwire_models.local_encoder import default_replicas, without_surrogates
+from gistwire_models.source_words import SourceWords
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
@@ -25,8 +24,8 @@ from gistwire_models.summarizer import (
 )
 from gistwire_models.summarizer_folder import (
     TOKENIZER_FILE,
-    VOCABULARY_MAP_FILE,
     SummarizerDescription,
+    read_always_allowed,
     read_summarizer_description,
 )
 from gistwire_models.summarizer_source import (
@@ -37,61 +36,24 @@ from gistwire_models.summarizer_source import (
     SummarizerSource,
     read_source,
 )
-from gistwire_models.surface import SourceWords, SurfaceWriter
+from gistwire_models.summary_draft import Draft
+from gistwire_models.surface import restore
 
-_MAX_BATCH_TOKENS = 1_600
-"""Source tokens of a batch, padded: about eight articles."""
+# An article takes about 60 ms on a core, so that the last of these would wait for 15 s.
+_MAX_WAITING = 256
 
 _MAX_CANDIDATES = 8
-
-_SUPPRESSED = ('"', "“", "”", "«", "»")
-"""Quotation marks: half of a pair would make the words of the article a quotation, or a quotation its words."""
-
-_MIN_TOKENS = 6
-"""Shortest text, in tokens: a shorter one is a fragment."""
-
 _BEAM_SIZE = 4
-_ELLIPSIS = "…"
 
+# A shorter text is a fragment.
+_MIN_TOKENS = 6
 
-class _Draft:
-    """A draft on its way from the engine's thread to the event loop.
+_NO_REPEAT_NGRAM = 3
 
-    Attributes:
-        abandoned: set when nobody waits for it any more.
-    """
-
-    def __init__(self, words: SourceWords) -> None:
-        self.abandoned = threading.Event()
-        self._writer = SurfaceWriter(words)
-        self._loop = asyncio.get_running_loop()
-        self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def add(self, token: str) -> None:
-        """Takes the next token, in the engine's thread."""
-        if text := self._writer.write(token):
-            self._send(text)
-
-    def end(self, *, complete: bool) -> str:
-        """Says that no token follows, in the engine's thread, and returns the whole text."""
-        if rest := self._writer.finish() + ("" if complete else _ELLIPSIS):
-            self._send(rest)
-        self.close()
-        return self._writer.text + ("" if complete else _ELLIPSIS)
-
-    def close(self) -> None:
-        """Ends `texts`; may be called again."""
-        self._send(None)
-
-    def _send(self, text: str | None) -> None:
-        # The loop may be closed already when the engine ends a batch nobody waits for.
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._pieces.put_nowait, text)
-
-    async def texts(self) -> AsyncGenerator[str, None]:
-        """Yields what can be read, as it comes."""
-        while (text := await self._pieces.get()) is not None:
-            yield text
+# Left out of the text: half of a pair of quotation marks would make the words of the article a quotation, or a
+# quotation its words. CTranslate2's `suppress_sequences` is no way to forbid them: under a vocabulary map it does not
+# find the tokens and writes beyond the scores' memory (4.8.5).
+_UNREADABLE = frozenset({'"', "“", "”", "«", "»", START_TOKEN, END_TOKEN, UNKNOWN_TOKEN})
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -101,22 +63,26 @@ class _Job:
     Attributes:
         source: its tokens.
         words: its words, to copy the writing from.
-        request: what is wanted.
+        candidates: how many candidates are wanted.
+        max_tokens: longest candidate.
         draft: where the draft goes.
     """
 
     source: SummarizerSource
     words: SourceWords
-    request: SummaryRequest
-    draft: _Draft
+    candidates: int
+    max_tokens: int
+    draft: Draft
 
 
 class LocalSummarizer:
     """Summarizes articles in this process. Implements Summarizer.
 
-    The first candidate is written word by word, which is the draft; the others are found by beam search. Articles of
-    concurrent calls are summarized in shared batches. Only tokens of the articles and function words are ever
-    considered, and the text has the case and spacing that the article has.
+    The first candidate is written word by word, which is the draft; the others are found by beam search. Only tokens
+    of the article and function words are ever considered, and the text has the case and spacing that the article has.
+
+    Each article is computed alone, on one core, several at once: in a shared batch the words of one article could be
+    written for another, and batches of eight were no faster (int8, 200 source tokens).
     """
 
     def __init__(
@@ -124,7 +90,7 @@ class LocalSummarizer:
         engine: Any,
         tokenizer: Tokenizer,
         description: SummarizerDescription,
-        always_allowed: frozenset[int],
+        always_allowed: Iterable[str],
         threads: int,
     ) -> None:
         """Use `LocalSummarizer.load`.
@@ -133,20 +99,24 @@ class LocalSummarizer:
             engine: a ``ctranslate2.Translator`` with `threads` replicas.
             tokenizer: its tokenizer, without padding and truncation.
             description: what the folder says about the summarizer.
-            always_allowed: ids of the tokens that may be written whatever the source.
-            threads: number of batches computed at once.
+            always_allowed: tokens that may be written whatever the source.
+            threads: number of articles computed at once.
         """
         self._engine = engine
         self._tokenizer = tokenizer
         self._description = description
         self._closed = False
-        self._always_allowed = always_allowed
-        self._suppressed = [[mark] for mark in _SUPPRESSED if tokenizer.token_to_id(mark) is not None]
+        # The engine itself adds the marks.
+        allowed = {
+            tokenizer.token_to_id(token) for token in (*always_allowed, START_TOKEN, END_TOKEN, UNKNOWN_TOKEN)
+        }
+        self._always_allowed = frozenset(token for token in allowed if token is not None)
         self._batcher = DynamicBatcher[_Job, tuple[Candidate, ...]](
-            self._summarize,
+            lambda jobs: [self._summarize(job) for job in jobs],
             cost=lambda job: len(job.source),
-            max_batch_cost=_MAX_BATCH_TOKENS,
+            max_batch_cost=1,  # each article alone
             replicas=threads,
+            max_urgent_waiting=_MAX_WAITING,
             name="gistwire-summarizer",
         )
 
@@ -156,25 +126,27 @@ class LocalSummarizer:
 
         Args:
             folder: folder written by the export of `gistwire-train`.
-            threads: number of batches computed at once, a core each; None for one for each core, at most 8.
+            threads: number of articles computed at once, a core each; None for one for each core, at most 8.
 
         Raises:
             ModelNotFoundError: there is no converted summarizer in `folder`.
             ModelFormatError: its files cannot be used.
         """
         description = read_summarizer_description(folder)
+        always_allowed = read_always_allowed(folder)
         replicas = threads if threads is not None else default_replicas()
+        tokenizer = _read_tokenizer(folder / TOKENIZER_FILE)
+        # Tells now rather than with the first article whether the marks are there.
+        read_source(
+            tokenizer, task=SUMMARY_TASK, headline="", body="", max_tokens=description.max_source_tokens
+        )
         try:
-            tokenizer: Tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-        except Exception as error:  # tokenizers raises Exception itself
-            raise ModelFormatError(f"{folder / TOKENIZER_FILE} cannot be read: {error}") from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        try:
-            engine = ctranslate2.Translator(str(folder), device="cpu", inter_threads=replicas, intra_threads=1)
+            engine = ctranslate2.Translator(
+                str(folder), device="cpu", inter_threads=replicas, intra_threads=1
+            )
         except (RuntimeError, ValueError) as error:
             raise ModelFormatError(f"the model in {folder} cannot be loaded: {error}") from error
-        return cls(engine, tokenizer, description, _always_allowed(folder, tokenizer), replicas)
+        return cls(engine, tokenizer, description, always_allowed, replicas)
 
     @property
     def model(self) -> ModelVersion:
@@ -189,8 +161,10 @@ class LocalSummarizer:
     async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
         """Summarizes one article, as Summarizer says.
 
+        Closing the generator stops the work at the draft's next token, or at the end of a beam search.
+
         Raises:
-            ModelUnavailableError: the summarizer was closed.
+            ModelUnavailableError: the engine failed, or the summarizer was closed.
             ModelOverloadedError: too many articles wait.
             ValueError: the article has no body: a headline alone invites invention.
         """
@@ -199,16 +173,17 @@ class LocalSummarizer:
         if not request.body.strip():
             raise ValueError(f"article {request.article_id} has no body to summarize")
         source, words = await asyncio.to_thread(self._read, request)
-        job = _Job(source, words, request, _Draft(words))
+        job = _Job(source, words, request.candidates, self._max_tokens(request), Draft(words))
         computing = asyncio.create_task(self._batcher.submit([job], priority=Priority.SUMMARY))
-        computing.add_done_callback(lambda _: job.draft.close())
+        # Reached also when the engine fails or is closed: then the draft ends, and the engine stops.
+        computing.add_done_callback(lambda _: job.draft.abandon())
         try:
-            async for text in job.draft.texts():
+            while (text := await job.draft.next_text()) is not None:
                 if request.stream_drafts:
                     yield DraftDelta(text)
             yield Candidates((await computing)[0])
         finally:
-            job.draft.abandoned.set()
+            job.draft.abandon()
             computing.cancel()
             await asyncio.gather(computing, return_exceptions=True)
 
@@ -229,88 +204,79 @@ class LocalSummarizer:
         )
         return source, SourceWords(headline, source.headline, body, source.body)
 
-    def _summarize(self, jobs: Sequence[_Job]) -> list[tuple[Candidate, ...]]:
-        """Summarizes a batch, in a thread: every draft first, then what was asked for beyond it."""
-        first = self._write_drafts(jobs)
-        several = [
-            place
-            for place, job in enumerate(jobs)
-            if job.request.candidates > 1 and not job.draft.abandoned.is_set()
-        ]
-        candidates: list[tuple[Candidate, ...]] = [(draft,) for draft in first]
-        if several:
-            for place, others in zip(several, self._search([jobs[place] for place in several]), strict=True):
-                candidates[place] = _distinct((first[place], *others), jobs[place].request.candidates)
-        return candidates
+    def _max_tokens(self, request: SummaryRequest) -> int:
+        """Returns how many tokens may be written, so that an ellipsis has room after them."""
+        return max(1, min(self._description.max_target_tokens, request.max_tokens) - 1)
 
-    def _write_drafts(self, jobs: Sequence[_Job]) -> list[Candidate]:
+    def _summarize(self, job: _Job) -> tuple[Candidate, ...]:
+        """Summarizes an article, in a thread: first the draft, then what was asked for beyond it."""
+        candidates = [self._write_draft(job)]
+        if job.candidates > 1 and not job.draft.abandoned.is_set():
+            candidates += self._search(job)
+        if not candidates[0].text:
+            raise ValueError("the model wrote no word")
+        return _distinct(candidates, job.candidates)
+
+    def _write_draft(self, job: _Job) -> Candidate:
         # Under a vocabulary map CTranslate2 names a step's token by its place among the allowed ones.
-        allowed = self._allowed(jobs)
+        allowed = self._allowed(job.source)
 
         def receive(step: Any) -> bool:
-            draft = jobs[step.batch_id].draft
-            token = allowed[int(step.token_id)]
-            if token != END_TOKEN:
-                draft.add(token)
-            return draft.abandoned.is_set()
+            for token in _readable([allowed[int(step.token_id)]], job.source):
+                job.draft.add(token)
+            return job.draft.abandoned.is_set()
 
-        results = self._translate(jobs, callback=receive, beam_size=1)
-        drafts: list[Candidate] = []
-        for job, result in zip(jobs, results, strict=True):
-            complete = len(result.hypotheses[0]) < self._max_tokens(jobs)
-            drafts.append(_candidate(job.draft.end(complete=complete), result.scores[0], complete=complete))
-        return drafts
+        result = self._translate(job, callback=receive, beam_size=1)
+        complete = len(result.hypotheses[0]) < job.max_tokens
+        return _candidate(job.draft.finish(complete=complete), result.scores[0], complete=complete)
 
-    def _search(self, jobs: Sequence[_Job]) -> list[list[Candidate]]:
-        """Finds more candidates of each article by beam search."""
-        wanted = min(_MAX_CANDIDATES, max(job.request.candidates for job in jobs))
-        results = self._translate(jobs, beam_size=max(_BEAM_SIZE, wanted), num_hypotheses=wanted)
-        limit = self._max_tokens(jobs)
+    def _search(self, job: _Job) -> list[Candidate]:
+        """Finds more candidates by beam search; those that did not come to an end are left out."""
+        wanted = min(_MAX_CANDIDATES, job.candidates)
+        result = self._translate(job, beam_size=max(_BEAM_SIZE, wanted), num_hypotheses=wanted)
         return [
-            [
-                _candidate(_written(tokens, job.words), score, complete=len(tokens) < limit)
-                for tokens, score in zip(result.hypotheses, result.scores, strict=True)
-                if len(tokens) < limit
-            ]
-            for job, result in zip(jobs, results, strict=True)
+            _candidate(text, score, complete=True)
+            for tokens, score in zip(result.hypotheses, result.scores, strict=True)
+            if len(tokens) < job.max_tokens and (text := restore(_readable(tokens, job.source), job.words))
         ]
 
-    def _translate(self, jobs: Sequence[_Job], **options: Any) -> list[Any]:
-        results: list[Any] = self._engine.translate_batch(
-            [job.source.tokens for job in jobs],
-            max_batch_size=len(jobs),
-            max_decoding_length=self._max_tokens(jobs),
-            min_decoding_length=_MIN_TOKENS,
-            no_repeat_ngram_size=3,
-            suppress_sequences=self._suppressed,
+    def _translate(self, job: _Job, **options: Any) -> Any:
+        """Has the engine write; returns CTranslate2's ``TranslationResult``."""
+        (result,) = self._engine.translate_batch(
+            [job.source.tokens],
+            max_decoding_length=job.max_tokens,
+            min_decoding_length=min(_MIN_TOKENS, job.max_tokens),
+            no_repeat_ngram_size=_NO_REPEAT_NGRAM,
             disable_unk=True,
             use_vmap=True,
             end_token=END_TOKEN,
             return_scores=True,
             **options,
         )
-        return results
+        return result
 
-    def _allowed(self, jobs: Sequence[_Job]) -> list[str]:
-        """Returns the tokens that may be written for a batch, in the order of their ids."""
-        ids = {token for job in jobs for token in job.source.ids} | self._always_allowed
+    def _allowed(self, source: SummarizerSource) -> list[str]:
+        """Returns the tokens that may be written for a source, in the order of their ids."""
+        ids = self._always_allowed.union(source.ids)
         return [self._tokenizer.id_to_token(token) or UNKNOWN_TOKEN for token in sorted(ids)]
 
-    def _max_tokens(self, jobs: Sequence[_Job]) -> int:
-        return min(self._description.max_target_tokens, max(job.request.max_tokens for job in jobs))
 
-
-def _always_allowed(folder: Path, tokenizer: Tokenizer) -> frozenset[int]:
-    """Reads the first line of the vocabulary map: an empty key, then the tokens allowed for every source."""
-    path = folder / VOCABULARY_MAP_FILE
+def _read_tokenizer(path: Path) -> Tokenizer:
     try:
-        with path.open(encoding="utf-8") as lines:
-            tokens = next(lines).removeprefix("\t").split()
-    except (OSError, StopIteration, UnicodeDecodeError) as error:
+        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises Exception itself
         raise ModelFormatError(f"{path} cannot be read: {error}") from error
-    # The engine itself adds the marks.
-    ids = {tokenizer.token_to_id(token) for token in (*tokens, START_TOKEN, END_TOKEN, UNKNOWN_TOKEN)}
-    return frozenset(token for token in ids if token is not None)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    # An article that holds "[SEP]" holds just these letters, not a mark.
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def _readable(tokens: Iterable[str], source: SummarizerSource) -> list[str]:
+    """Returns the tokens that stand in the text; the task of the source is none, unless the article has the word."""
+    has_task = source.tokens.count(source.task) > 1
+    return [token for token in tokens if token not in _UNREADABLE and (token != source.task or has_task)]
 
 
 def _candidate(text: str, log_probability: float, *, complete: bool) -> Candidate:
@@ -322,16 +288,8 @@ def _candidate(text: str, log_probability: float, *, complete: bool) -> Candidat
     )
 
 
-def _written(tokens: Sequence[str], words: SourceWords) -> str:
-    writer = SurfaceWriter(words)
-    for token in tokens:
-        writer.write(token)
-    writer.finish()
-    return writer.text
-
-
-def _distinct(candidates: Sequence[Candidate], wanted: int) -> tuple[Candidate, ...]:
-    """Returns the first candidates of each text, at most so many."""
+def _distinct(candidates: Iterable[Candidate], wanted: int) -> tuple[Candidate, ...]:
+    """Returns the first candidate of each text, at most so many."""
     by_text: dict[str, Candidate] = {}
     for candidate in candidates:
         by_text.setdefault(candidate.text, candidate)

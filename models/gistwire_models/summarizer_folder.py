@@ -1,10 +1,12 @@
 """The folder of a converted summarizer: written by the export, read by local_summarizer.py."""
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from gistwire_models.errors import ModelFormatError, ModelNotFoundError
+from gistwire_models.summarizer_source import MIN_SOURCE_TOKENS
 
 TOKENIZER_FILE = "tokenizer.json"
 DESCRIPTION_FILE = "gistwire.json"
@@ -26,8 +28,8 @@ class SummarizerDescription(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: str
     languages: tuple[str, ...]
-    max_source_tokens: int
-    max_target_tokens: int
+    max_source_tokens: Annotated[int, msgspec.Meta(ge=MIN_SOURCE_TOKENS)]
+    max_target_tokens: Annotated[int, msgspec.Meta(ge=1)]
 
 
 def read_summarizer_description(folder: Path) -> SummarizerDescription:
@@ -49,3 +51,20 @@ def read_summarizer_description(folder: Path) -> SummarizerDescription:
 def write_summarizer_description(folder: Path, description: SummarizerDescription) -> None:
     """Writes what a folder says about its summarizer."""
     (folder / DESCRIPTION_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(description)) + b"\n")
+
+
+def read_always_allowed(folder: Path) -> tuple[str, ...]:
+    """Reads which tokens may be written whatever the source: the map's first line, which has an empty key.
+
+    Raises:
+        ModelFormatError: the map cannot be read, or has no such line.
+    """
+    path = folder / VOCABULARY_MAP_FILE
+    try:
+        with path.open(encoding="utf-8") as lines:
+            key, separator, tokens = next(lines, "").partition("\t")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFormatError(f"{path} cannot be read: {error}") from error
+    if key or not separator:
+        raise ModelFormatError(f"{path} does not begin with the tokens that are always allowed")
+    return tuple(tokens.split())

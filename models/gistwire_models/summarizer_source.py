@@ -8,12 +8,20 @@ from gistwire_models.errors import ModelFormatError
 
 START_TOKEN, END_TOKEN, UNKNOWN_TOKEN = "[CLS]", "[SEP]", "[UNK]"
 
+_MARKS = 4
+"""Tokens of a source that are not the article's: its start, the task, and an end after headline and body."""
+
 SUMMARY_TASK = "summary"
+"""The word before a source whose summary is to be written."""
+
 HEADLINE_TASK = "headline"
-"""Words before the source that say what is to be written."""
+"""The word before a source whose headline is to be written."""
+
+MIN_SOURCE_TOKENS = 16
+"""With fewer, hardly a word is left between the marks."""
 
 _MAX_CHARACTERS_PER_TOKEN = 16
-"""No text is longer than this a token on average; spares reading a whole book for its first page."""
+"""No text has more on average; spares reading a whole book for its first page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class SummarizerSource:
     marks: tuple[int, int, int]
 
     def __len__(self) -> int:
-        return self.headline_tokens + self.body_tokens + 4
+        return self.headline_tokens + self.body_tokens + _MARKS
 
     @property
     def tokens(self) -> list[str]:
@@ -56,14 +64,14 @@ class SummarizerSource:
 def read_source(
     tokenizer: Tokenizer, *, task: str, headline: str, body: str, max_tokens: int
 ) -> SummarizerSource:
-    """Cuts an article into tokens, at most so many: a third for the headline, the rest for the body's beginning.
+    """Cuts an article into tokens: at most a third of them for the headline, the rest for the body's beginning.
 
     Args:
-        tokenizer: without padding and truncation.
+        tokenizer: of WordPiece, without padding and truncation.
         task: SUMMARY_TASK or HEADLINE_TASK.
         headline: the headline; "" if it is hidden.
         body: the text.
-        max_tokens: longest source.
+        max_tokens: longest source, in tokens with the marks; at least `MIN_SOURCE_TOKENS`.
 
     Raises:
         ModelFormatError: the tokenizer lacks a mark or the task.
@@ -72,7 +80,7 @@ def read_source(
         headline[: max_tokens * _MAX_CHARACTERS_PER_TOKEN], add_special_tokens=False
     )
     head_tokens = min(len(head.ids), max_tokens // 3 - 1)
-    room = max_tokens - head_tokens - 4
+    room = max_tokens - head_tokens - _MARKS
     text: Encoding = tokenizer.encode(body[: room * _MAX_CHARACTERS_PER_TOKEN], add_special_tokens=False)
     marks = (_id(tokenizer, START_TOKEN), _id(tokenizer, task), _id(tokenizer, END_TOKEN))
     return SummarizerSource(task, head, text, head_tokens, min(len(text.ids), room), marks)

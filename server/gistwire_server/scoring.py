@@ -1,16 +1,16 @@
 """Of several candidate summaries of an article, the best and why: `Scorer.score`, called by pipeline.py."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
 
-import numpy as np
 from gistwire_models.encoder import Embedding, ModelVersion
-from gistwire_models.summarizer import Candidate, FinishReason, Origin
+from gistwire_models.summarizer import Candidate, Origin
 
-from gistwire_server.faithfulness import Faithfulness, Source, check_against
-from gistwire_server.readability import length_score, novelty_score
+from gistwire_server.candidate_features import ArticleProfile, Description, similarity
+from gistwire_server.faithfulness import Faithfulness, Source
+from gistwire_server.quality_model import QualityModel, shipped_quality_model
 
 DEFAULT_FAITHFULNESS_THRESHOLD = 0.5
 """Faithfulness that a generated summary needs.
@@ -20,31 +20,14 @@ articles of 60 words 0.7, of which three quarters reach 0.5; sentences whose sec
 have about 0.36, and headlines of another article less than 0.05.
 """
 
+DEFAULT_QUERY_WEIGHT = 1.0
+"""Weight of the query similarity beside the quality, which has 1: what the reader asked is what the summary is for,
+but without the quality the sentence that happens to repeat the query would win.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreWeights:
-    """Weight of each score in the total; each at least 0, not all 0.
-
-    Attributes:
-        query_similarity: what the reader asked is what the summary is for, and hits are ranked by it.
-        closeness: as much again for being about the article as a whole; without it the sentence that happens
-            to repeat the query would win.
-        faithfulness: low, for the threshold has done its work before; more would always prefer an extract,
-            whose score is 1, to a fair paraphrase.
-        length: a summary too short or too long is a nuisance, but no lie.
-        novelty: repetition is what generating models fall into, and the headline is shown anyway.
-    """
-
-    query_similarity: float = 1.0
-    closeness: float = 1.0
-    faithfulness: float = 0.25
-    length: float = 0.25
-    novelty: float = 0.5
-
-    def __post_init__(self) -> None:
-        weights = [getattr(self, each.name) for each in fields(self)]
-        if min(weights) < 0 or not any(weights):
-            raise ValueError("weights must be at least 0, and one of them above")
+Measured on 150 articles of the scorer's training split, asked for words of their last sentence: 1 takes half of the
+way to the candidates most similar to the query, for a fifth of what those lose in ROUGE; 4 takes four fifths for a
+third.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +40,7 @@ class CandidateScores:
         faithfulness: as `check_against` says.
         length: 1 within the wanted length.
         novelty: 1 for a text that repeats neither itself nor the headline.
-        total: weighted mean of those that are known.
+        total: the whole: the quality that `QualityModel` says, or its weighted mean with the query similarity.
     """
 
     query_similarity: float | None
@@ -95,7 +78,7 @@ class ScoredCandidates:
         return self.candidates[0]
 
 
-class _Tier(IntEnum):
+class Tier(IntEnum):
     """What no total makes good: a candidate of a lower tier goes before all of a higher one."""
 
     TRUSTED = 0
@@ -105,25 +88,58 @@ class _Tier(IntEnum):
     UNFAITHFUL = 2
 
 
+def tier_of(
+    origin: Origin, faithfulness: Faithfulness, *, threshold: float = DEFAULT_FAITHFULNESS_THRESHOLD
+) -> Tier:
+    """Returns the tier of a candidate.
+
+    A generated one is unfaithful if its faithfulness is below the threshold, or if any number, name, quotation or
+    negation of it is not the article's.
+    """
+    if origin is Origin.HEADLINE:
+        return Tier.HEADLINE
+    if origin is Origin.EXTRACTED:
+        return Tier.TRUSTED
+    if faithfulness.has_false_item or faithfulness.score < threshold:
+        return Tier.UNFAITHFUL
+    return Tier.TRUSTED
+
+
 class Scorer:
     """Scores candidates and puts them in order.
 
-    A generated candidate is unfaithful if its faithfulness is below the threshold, or if any number, name,
-    quotation or negation of it is not the article's. It ranks below every extract and below the headline. The
-    headline ranks below all else that is faithful. Within these tiers the total decides, and of equals the
-    earlier candidate, which the summarizer likes better.
+    Unfaithful candidates rank below every extract and below the headline, and the headline below all else that is
+    faithful. Within these tiers the total decides, and of equals the earlier candidate, which the summarizer likes
+    better.
     """
-
-    model: ClassVar[ModelVersion] = ModelVersion("composite", "1")
-    """Name and version of the scorer."""
 
     def __init__(
         self,
-        weights: ScoreWeights | None = None,
+        quality: QualityModel | None = None,
+        *,
+        query_weight: float = DEFAULT_QUERY_WEIGHT,
         faithfulness_threshold: float = DEFAULT_FAITHFULNESS_THRESHOLD,
     ) -> None:
-        self._weights = weights or ScoreWeights()
+        """Sets up the scorer.
+
+        Args:
+            quality: says how good candidates are; None for the model that comes with Gistwire.
+            query_weight: weight of the query similarity beside the quality, finite and at least 0.
+            faithfulness_threshold: faithfulness that a generated candidate needs.
+
+        Raises:
+            ModelFormatError: the model that comes with Gistwire cannot be read.
+        """
+        if not 0 <= query_weight < math.inf:
+            raise ValueError(f"the weight of the query must be finite and at least 0, not {query_weight}")
+        self._quality = quality or shipped_quality_model()
+        self._query_weight = query_weight
         self._faithfulness_threshold = faithfulness_threshold
+
+    @property
+    def model(self) -> ModelVersion:
+        """Name and version of the quality model."""
+        return self._quality.model
 
     def score(
         self,
@@ -135,7 +151,7 @@ class Scorer:
         candidate_embeddings: Embedding | None = None,
         max_tokens: int | None = None,
     ) -> ScoredCandidates:
-        """Scores the candidates of one article. CPU work of about a millisecond each: call it in a thread.
+        """Scores the candidates of one article. CPU work of a millisecond or two each: call it in a thread.
 
         Args:
             candidates: at least one.
@@ -154,71 +170,29 @@ class Scorer:
             raise ValueError("there must be at least one candidate")
         if candidate_embeddings is not None and len(candidate_embeddings) != len(candidates):
             raise ValueError(f"{len(candidate_embeddings)} embeddings for {len(candidates)} candidates")
+        profile = ArticleProfile(source, article_embedding)
         scored = []
         for place, candidate in enumerate(candidates):
             embedding = candidate.embedding if candidate_embeddings is None else candidate_embeddings[place]
-            faithfulness = check_against(source, candidate.text)
-            scores = self._combine(
-                query_similarity=_similarity(embedding, query_embedding),
-                closeness=_similarity(embedding, article_embedding),
-                faithfulness=faithfulness.score,
-                length=length_score(
-                    candidate.text,
-                    source.language,
-                    is_cut=candidate.finish_reason is FinishReason.LENGTH,
-                    max_tokens=max_tokens,
-                ),
-                novelty=novelty_score(candidate.text, source),
-            )
-            scored.append(ScoredCandidate(candidate, scores, faithfulness))
+            description = profile.describe(candidate, embedding=embedding, max_tokens=max_tokens)
+            scores = self._scores(description, similarity(embedding, query_embedding))
+            scored.append(ScoredCandidate(candidate, scores, description.faithfulness))
         # Sorting is stable: of equals the earlier one stays first.
         scored.sort(key=lambda each: (self._tier(each), -each.scores.total))
         return ScoredCandidates(tuple(scored))
 
-    def _tier(self, scored: ScoredCandidate) -> _Tier:
-        if scored.candidate.origin is Origin.HEADLINE:
-            return _Tier.HEADLINE
-        if scored.candidate.origin is Origin.EXTRACTED:
-            return _Tier.TRUSTED
-        if scored.faithfulness.has_false_item or scored.faithfulness.score < self._faithfulness_threshold:
-            return _Tier.UNFAITHFUL
-        return _Tier.TRUSTED
+    def _tier(self, scored: ScoredCandidate) -> Tier:
+        return tier_of(scored.candidate.origin, scored.faithfulness, threshold=self._faithfulness_threshold)
 
-    def _combine(
-        self,
-        *,
-        query_similarity: float | None,
-        closeness: float | None,
-        faithfulness: float,
-        length: float,
-        novelty: float,
-    ) -> CandidateScores:
-        weighted = [
-            (weight, score)
-            for weight, score in (
-                (self._weights.query_similarity, query_similarity),
-                (self._weights.closeness, closeness),
-                (self._weights.faithfulness, faithfulness),
-                (self._weights.length, length),
-                (self._weights.novelty, novelty),
-            )
-            if score is not None
-        ]
-        weight_sum = sum(weight for weight, _ in weighted)
-        # If only scores that are not known have a weight, nothing tells the candidates apart.
-        total = sum(weight * score for weight, score in weighted) / weight_sum if weight_sum else 0.0
+    def _scores(self, description: Description, query_similarity: float | None) -> CandidateScores:
+        total = self._quality.of(description)
+        if query_similarity is not None:
+            total = (total + self._query_weight * query_similarity) / (1 + self._query_weight)
         return CandidateScores(
             query_similarity=query_similarity,
-            closeness=closeness,
-            faithfulness=faithfulness,
-            length=length,
-            novelty=novelty,
-            total=min(total, 1.0),
+            closeness=description.features.closeness,
+            faithfulness=description.faithfulness.score,
+            length=description.features.length,
+            novelty=description.novelty,
+            total=total,
         )
-
-
-def _similarity(first: Embedding | None, second: Embedding | None) -> float | None:
-    """Cosine of two unit vectors, mapped from [-1, 1] to [0, 1]."""
-    if first is None or second is None:
-        return None
-    return (float(np.clip(np.dot(first, second), -1.0, 1.0)) + 1.0) / 2.0

@@ -1,4 +1,4 @@
-"""The default encoder, converted once for each run of the models tests."""
+"""The default encoder and a small summarizer, converted once for each run of the models tests."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from gistwire_models.conversion import convert_encoder
 from gistwire_models.local_encoder import LocalEncoder, find_default_weights
+from gistwire_training.export.summarizer_export import export_summarizer
+
+from tests.models.tiny_bart import write_tiny_bart
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +33,20 @@ async def local_encoder(int8_folder: Path) -> AsyncIterator[LocalEncoder]:
     encoder = LocalEncoder.load(int8_folder, threads=2)
     yield encoder
     await encoder.close()
+
+
+@pytest.fixture(scope="session")
+def summarizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A summarizer of random weights over the default encoder's vocabulary, exported."""
+    folder = tmp_path_factory.mktemp("summarizers")
+    write_tiny_bart(folder / "checkpoint", find_default_weights() / "tokenizer.json")
+    export_summarizer(
+        folder / "checkpoint",
+        folder / "exported",
+        name="tiny",
+        languages=("en",),
+        max_source_tokens=96,
+        max_target_tokens=32,
+        quantization="float32",
+    )
+    return folder / "exported"

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from gistwire_models.encoder import Embedding
 from gistwire_models.summarizer import Candidate, Origin
-from gistwire_server.faithfulness import Source
-from gistwire_server.scoring import Scorer, ScoreWeights
+from gistwire_server.candidate_features import FEATURES
+from gistwire_server.faithfulness import Faithfulness, Kind, Source, Unsupported
+from gistwire_server.quality_model import FeatureWeight, QualityModel, ScorerWeights, shipped_quality_model
+from gistwire_server.scoring import Scorer, Tier, tier_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,13 +120,52 @@ def test_cosines_are_mapped_and_unknown_ones_left_out() -> None:
     assert scored.chosen.faithfulness.score == scored.chosen.scores.faithfulness == 1.0
 
 
-def test_the_total_is_the_weighted_mean_of_what_is_known() -> None:
-    scorer = Scorer(ScoreWeights(query_similarity=3, closeness=5, faithfulness=1, length=0, novelty=0))
-    query = _unit(1, 0)
+def _caring_for(**weights: float) -> QualityModel:
+    features = {name: FeatureWeight(0.0, 1.0, weights.get(name, 0.0)) for name in FEATURES}
+    return QualityModel(ScorerWeights(format=1, summarizer="test@1", features=features))
+
+
+def test_without_a_query_the_total_is_the_quality() -> None:
+    scores = Scorer(_caring_for(faithfulness=2.0)).score([_EXTRACT], source=_SOURCE).chosen.scores
+    assert scores.total == pytest.approx(scores.novelty / (1 + np.exp(-2.0)))
+
+
+def test_with_a_query_the_total_is_the_weighted_mean_of_quality_and_query_similarity() -> None:
+    scorer = Scorer(_caring_for(), query_weight=3.0)
     embedded = replace(_EXTRACT, embedding=_unit(0, 1))
-    assert scorer.score([_EXTRACT], source=_SOURCE).chosen.scores.total == 1.0
-    with_query = scorer.score([embedded], source=_SOURCE, query_embedding=query).chosen.scores
-    assert with_query.total == pytest.approx((3 * 0.5 + 1 * 1.0) / 4)
+    scores = scorer.score([embedded], source=_SOURCE, query_embedding=_unit(3, 4)).chosen.scores
+    assert scores.query_similarity == pytest.approx(0.9)
+    assert scores.total == pytest.approx((scores.novelty * 0.5 + 3 * 0.9) / 4)
+
+
+def test_the_query_decides_as_much_as_it_weighs() -> None:
+    query = _unit(1, 0)
+    candidates = [replace(_EXTRACT, embedding=query), replace(_SECOND_EXTRACT, embedding=-query)]
+    by_numbers = _caring_for(number_density=-100.0)
+    for weight, chosen in ((0.0, _SECOND_EXTRACT), (10.0, _EXTRACT)):
+        scorer = Scorer(by_numbers, query_weight=weight)
+        assert scorer.score(candidates, source=_SOURCE, query_embedding=query).chosen.candidate == chosen
+
+
+def test_the_model_is_named_by_the_content_of_its_weights() -> None:
+    assert Scorer().model == shipped_quality_model().model
+    assert Scorer(_caring_for(length=1.0)).model != Scorer(_caring_for(length=2.0)).model
+    assert Scorer(_caring_for(length=1.0)).model == Scorer(_caring_for(length=1.0)).model
+
+
+@pytest.mark.parametrize(
+    ("origin", "faithfulness", "tier"),
+    [
+        (Origin.EXTRACTED, Faithfulness(0.0, ()), Tier.TRUSTED),
+        (Origin.HEADLINE, Faithfulness(1.0, ()), Tier.HEADLINE),
+        (Origin.GENERATED, Faithfulness(0.5, ()), Tier.TRUSTED),
+        (Origin.GENERATED, Faithfulness(0.49, ()), Tier.UNFAITHFUL),
+        (Origin.GENERATED, Faithfulness(1.0, (Unsupported(Kind.WORDS, "x"),)), Tier.TRUSTED),
+        (Origin.GENERATED, Faithfulness(1.0, (Unsupported(Kind.NAME, "x"),)), Tier.UNFAITHFUL),
+    ],
+)
+def test_tiers(origin: Origin, faithfulness: Faithfulness, tier: Tier) -> None:
+    assert tier_of(origin, faithfulness) == tier
 
 
 def test_the_threshold_decides_what_is_faithful() -> None:
@@ -139,8 +180,9 @@ def test_wrong_arguments_are_refused() -> None:
         Scorer().score([], source=_SOURCE)
     with pytest.raises(ValueError, match="1 embeddings for 2 candidates"):
         Scorer().score([_EXTRACT, _TITLE], source=_SOURCE, candidate_embeddings=np.stack([_unit(1, 0)]))
-    with pytest.raises(ValueError, match="weights"):
-        ScoreWeights(novelty=-1)
+    for weight in (-1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="weight of the query"):
+            Scorer(query_weight=weight)
 
 
 @given(

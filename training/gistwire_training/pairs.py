@@ -46,9 +46,11 @@ def read_pairs(path: Path) -> Iterator[Pair]:
         TrainingDataError: the file is missing, or a line is no pair; says which.
     """
     decoder = msgspec.json.Decoder(Pair)
+    number = 0
     try:
         with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
+            for line in lines:
+                number += 1
                 if line.strip():
                     yield decoder.decode(line)
     except FileNotFoundError as error:

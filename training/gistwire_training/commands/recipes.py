@@ -18,7 +18,11 @@ recipe_option = click.option(
     help="TOML file with settings; those it leaves out have their defaults.",
 )
 set_option = click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting that wins over the file; may be repeated."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting that wins over the file; may be repeated.",
 )
 
 

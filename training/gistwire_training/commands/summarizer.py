@@ -1,16 +1,19 @@
 """`gistwire-train summarizer`: trains a summarizer, and goes on with a run that was killed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import msgspec
+from gistwire_models.local_encoder import find_default_weights
 
-from gistwire_training.commands.output import json_option, print_result, progress
+from gistwire_training.commands.output import StageProgress, json_option, print_result, progress
 from gistwire_training.commands.recipes import read_recipe, recipe_option, set_option
-from gistwire_training.pairs import read_pairs
+from gistwire_training.pairs import Pair, read_pairs
 from gistwire_training.summarizer.alignment import warm_started
 from gistwire_training.summarizer.copying_bart import CopyingBart, read_copying_bart
 from gistwire_training.summarizer.recipe import SummarizerRecipe
-from gistwire_training.summarizer.training import StepMetrics, finish_early, train_summarizer
+from gistwire_training.summarizer.training import StepMetrics, finish_early, read_run_recipe, train_summarizer
 
 _EPILOG = """\b
 Examples:
@@ -22,8 +25,12 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("data", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--run", "run_folder", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.argument(
+    "data", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--run", "run_folder", required=True, type=click.Path(path_type=Path), help="Folder of the run."
+)
 @click.option(
     "--start",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -31,11 +38,14 @@ Examples:
     "Without it, the encoder that Gistwire builds on.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run from its checkpoint, exactly.")
-@click.option("--finish", is_flag=True, help="Train no more: make the best weights of the checkpoint the result.")
+@click.option(
+    "--finish", is_flag=True, help="Train no more: make the best weights of the checkpoint the result."
+)
 @recipe_option
 @set_option
 @json_option
 def summarizer(
+    *,
     data: tuple[Path, ...],
     run_folder: Path,
     start: Path | None,
@@ -46,13 +56,19 @@ def summarizer(
     as_json: bool,
 ) -> None:
     """Train a summarizer on the pairs in DATA, the folders that `prepare` made."""
-    recipe = read_recipe(SummarizerRecipe, recipe_file, settings)
+    recipe = (
+        read_run_recipe(run_folder)
+        if resume or finish
+        else read_recipe(SummarizerRecipe, recipe_file, settings)
+    )
     splits = {
         split: [pair for folder in data for pair in read_pairs(folder / f"{split}.jsonl")]
         for split in ("train", "validation")
     }
     with progress() as report:
-        trainee = _trainee(start, splits["train"], recipe, report)
+        # A run that goes on has its weights in the checkpoint: nothing is to be aligned again.
+        beginning = msgspec.structs.replace(recipe, align_steps=0) if resume or finish else recipe
+        trainee = _trainee(start, splits["train"], beginning, report)
         if finish:
             print_result(finish_early(trainee, run_folder, recipe), as_json=as_json)
             return
@@ -67,13 +83,13 @@ def summarizer(
     print_result(result, as_json=as_json)
 
 
-def _trainee(start: Path | None, train: list, recipe: SummarizerRecipe, report) -> CopyingBart:
+def _trainee(
+    start: Path | None, train: Sequence[Pair], recipe: SummarizerRecipe, report: StageProgress
+) -> CopyingBart:
     if start is not None and (start / "generation_config.json").exists():
         return read_copying_bart(
             start, max_source_tokens=recipe.max_source_tokens, max_target_tokens=recipe.max_target_tokens
         )
-    from gistwire_models.local_encoder import find_default_weights
-
     return warm_started(
         start or find_default_weights(),
         train,

@@ -35,7 +35,9 @@ class RenamedColumns(io.RawIOBase):
 
     def __init__(self, lines: io.BufferedIOBase | BinaryIO, columns: Mapping[str, str]) -> None:
         if unknown := sorted(columns.keys() - FIELDS):
-            raise RecipeError(f"columns: no such field: {', '.join(unknown)}; known: {', '.join(sorted(FIELDS))}")
+            raise RecipeError(
+                f"columns: no such field: {', '.join(unknown)}; known: {', '.join(sorted(FIELDS))}"
+            )
         self._new_names = {column.lower(): field for field, column in columns.items()}
         if len(self._new_names) < len(columns):
             raise RecipeError("columns: a column can be mapped to one field only")
@@ -84,7 +86,9 @@ class RenamedColumns(io.RawIOBase):
 
     def _rename_header(self, line: bytes) -> bytes:
         text = line.decode(errors="surrogateescape").rstrip("\r\n")
-        choices = [(delimiter, next(csv.reader([text], delimiter=delimiter), [])) for delimiter in _DELIMITERS]
+        choices = [
+            (delimiter, next(csv.reader([text], delimiter=delimiter), [])) for delimiter in _DELIMITERS
+        ]
         delimiter, names = max(choices, key=lambda choice: len(choice[1]))
         header = io.StringIO()
         csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(self._rename(names))

@@ -26,7 +26,9 @@ from gistwire_training.data.wire_text import (
 from gistwire_training.pairs import Pair
 
 # Words, and single characters of scripts that are written without spaces.
-_UNSPACED = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f"
+_UNSPACED = (
+    "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f"
+)
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:['’.,-][^\W{_UNSPACED}]+)*")
 
 # A language is surely another one only where there is enough text to tell.

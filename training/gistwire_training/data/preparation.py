@@ -166,7 +166,9 @@ def prepare(
     report_progress(PreparationProgress("writing", "", articles))
     by_split = {split: [each for each in kept if splits[each.pair.id] == split] for split in SPLITS}
     for split, members in by_split.items():
-        write_pairs(target_folder / f"{split}.jsonl", _finished((each.pair for each in members), split, options))
+        write_pairs(
+            target_folder / f"{split}.jsonl", _finished((each.pair for each in members), split, options)
+        )
     report = PreparationReport(
         sources=[
             SourceReport(
@@ -176,7 +178,8 @@ def prepare(
                 rejected=tallies[place].rejected,
                 dropped=dict(sorted(dropped[place].items())),
                 kept={
-                    split: sum(each.source == place for each in members) for split, members in by_split.items()
+                    split: sum(each.source == place for each in members)
+                    for split, members in by_split.items()
                 },
             )
             for place, source in enumerate(sources)

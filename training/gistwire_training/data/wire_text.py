@@ -49,7 +49,9 @@ _TICKER = re.compile(r" ?<[A-Z0-9.,=^/& -]{0,12}>|<[a-z.]{1,5}>")
 _BRACKETED_NAME = re.compile(r"<([^<>\n]{2,100})>")
 _CUT_MARKUP = re.compile(r"<(?:/?(?:a|img|font|br|p|b|i)\b|!--)[^<>]*$", re.IGNORECASE)
 
-_HEADLINE_AGENCY = re.compile(rf"\s*\((?:{_AGENCIES}|[Uu][Pp][Dd][Aa][Tt][Ee] ?\d*|SiliconValley\.com|TheDeal\.com)\)$")
+_HEADLINE_AGENCY = re.compile(
+    rf"\s*\((?:{_AGENCIES}|[Uu][Pp][Dd][Aa][Tt][Ee] ?\d*|SiliconValley\.com|TheDeal\.com)\)$"
+)
 _HEADLINE_UPDATE = re.compile(r"^(?:(?:UPDATE|WRAPUP|RPT|CORRECTED) ?\d*\s?[-:]+\s?|BREAKING: )+(?=\S)")
 
 _BACKSLASHES = re.compile(r"\\+n?(?=\s|$)|\\+(?=['\"])|\\+")

@@ -1,4 +1,9 @@
-"""The pairs of each training step with their hard negatives, decided by seed and step alone; used by `training`."""
+"""The pairs of each training step, decided by seed and step alone; used by `training`.
+
+A batch is made of small groups of pairs: a pair and some whose bodies are hard negatives for its headline. So every
+body is computed once and serves as a positive, as a hard negative and as an easy one (Dahiya et al., "NGAME: negative
+mining-aware mini-batching for extreme classification", 2023). A hard negative of its own would double the time.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,13 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gistwire_training.encoder.mining import (
-    NO_NEGATIVE,
-    Places,
-    draw_negatives,
-    group_stories,
-    mine_hard_negatives,
-)
+from gistwire_training.encoder.mining import NO_NEGATIVE, Places, group_stories, mine_hard_negatives
 from gistwire_training.encoder.network import SentenceEncoder, TokenIds
 from gistwire_training.encoder.recipe import EncoderRecipe
 from gistwire_training.pairs import Pair
@@ -25,14 +24,14 @@ class Batch:
 
     Attributes:
         headlines: tokens of the headlines, ``[batch]``.
-        bodies: tokens of their bodies, then of the hard negatives, ``[batch + hard]``.
-        masked: ``bool [batch, batch + hard]``: the bodies that are no negatives of a headline, for they tell its
-            story; its own is among them.
+        bodies: tokens of their bodies, ``[batch]``.
+        same_story: ``bool [batch, batch]``: the bodies that tell a headline's story and so are no negatives of it;
+            its own is among them.
     """
 
     headlines: Sequence[TokenIds]
     bodies: Sequence[TokenIds]
-    masked: Tensor
+    same_story: Tensor
 
 
 class TrainingBatches:
@@ -46,7 +45,7 @@ class TrainingBatches:
         *,
         on_mined: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Tokenizes the pairs and mines their hard negatives; 25 000 pairs take about two minutes.
+        """Tokenizes the pairs and mines their hard negatives.
 
         Args:
             pairs: the training pairs.
@@ -60,38 +59,54 @@ class TrainingBatches:
         )
         self._bodies = encoder.tokenize([pair.body for pair in pairs], max_tokens=recipe.max_body_tokens)
         self._stories = group_stories(pairs)
-        self._mined = (
-            mine_hard_negatives(pairs, self._stories, pool=recipe.hard_negative_pool, on_progress=on_mined)
-            if recipe.hard_negatives
-            else np.zeros((len(pairs), 0), dtype=np.int64)
+        self._mined = mine_hard_negatives(
+            pairs, self._stories, pool=recipe.hard_negative_pool, on_progress=on_mined
         )
         self._epoch = -1
-        self._order: Places = np.zeros(0, dtype=np.int64)
-        self._negatives = self._mined
+        self._batches = np.zeros((0, 0), dtype=np.int64)
 
     def at(self, step: int) -> Batch:
         """Returns the batch of a step, counted from 0 over all passes."""
         epoch, place = divmod(step, steps_per_epoch(len(self._headlines), self._recipe))
         if epoch != self._epoch:
-            self._begin(epoch)
-        size = self._recipe.batch_size
-        return self._batch(self._order[place * size : (place + 1) * size])
-
-    def _begin(self, epoch: int) -> None:
-        seed = self._recipe.seed
-        self._epoch = epoch
-        self._order = np.random.default_rng((seed, epoch)).permutation(len(self._headlines))
-        self._negatives = draw_negatives(self._mined, self._recipe.hard_negatives, seed=seed, epoch=epoch)
-
-    def _batch(self, places: Places) -> Batch:
-        drawn = self._negatives[places].reshape(-1)
-        candidates = np.concatenate([places, drawn[drawn != NO_NEGATIVE]])
-        masked = self._stories[places][:, None] == self._stories[candidates][None, :]
+            self._batches = compose_batches(self._mined, self._recipe, epoch)
+            self._epoch = epoch
+        places = self._batches[place]
+        stories = self._stories[places]
         return Batch(
             headlines=[self._headlines[place] for place in places],
-            bodies=[self._bodies[place] for place in candidates],
-            masked=torch.from_numpy(masked),
+            bodies=[self._bodies[place] for place in places],
+            same_story=torch.from_numpy(stories[:, None] == stories[None, :]),
         )
+
+
+def compose_batches(mined: Places, recipe: EncoderRecipe, epoch: int) -> Places:
+    """Puts each pair beside some of its hard negatives, in an order that only the seed and the pass decide.
+
+    Args:
+        mined: the hard negatives of each pair, as `mine_hard_negatives` gives them.
+        recipe: the settings.
+        epoch: number of the pass.
+
+    Returns:
+        ``int64 [steps_per_epoch, batch]``: places of the pairs of each step; no pair comes twice.
+    """
+    random = np.random.default_rng((recipe.seed, epoch))
+    is_taken = np.zeros(len(mined), dtype=np.bool_)
+    order: list[int] = []
+    for place in random.permutation(len(mined)).tolist():
+        if is_taken[place]:
+            continue
+        is_taken[place] = True
+        drawn = random.permutation(mined[place][mined[place] != NO_NEGATIVE])
+        negatives = drawn[~is_taken[drawn]][: recipe.hard_negatives]
+        is_taken[negatives] = True
+        order += [place, *negatives.tolist()]
+    steps = steps_per_epoch(len(mined), recipe)
+    batches = np.array(order[: steps * recipe.batch_size], dtype=np.int64).reshape(steps, -1)
+    # Towards the end most negatives are taken, so the last batches are the easiest ones.
+    shuffled: Places = batches[random.permutation(steps)]
+    return shuffled
 
 
 def steps_per_epoch(pairs: int, recipe: EncoderRecipe) -> int:

@@ -1,7 +1,7 @@
 """The loss of contrastive training and the rates at which parameters follow it; used by `training`.
 
-The loss is InfoNCE (van den Oord et al. 2018) in both directions: each headline must find its body among the batch's
-bodies and hard negatives, and each body its headline among the batch's headlines.
+The loss is InfoNCE (van den Oord et al. 2018) in both directions: each headline must find its body among the bodies
+of the batch, some of them hard negatives, and each body its headline among the headlines.
 """
 
 import math
@@ -40,33 +40,26 @@ def parameter_groups(encoder: SentenceEncoder, recipe: EncoderRecipe) -> list[di
 
 
 def contrastive_loss(
-    headlines: Tensor, bodies: Tensor, *, masked: Tensor, temperature: float, false_negative_margin: float
+    headlines: Tensor, bodies: Tensor, *, same_story: Tensor, temperature: float, false_negative_margin: float
 ) -> Tensor:
     """Computes symmetric InfoNCE, averaged over the pairs.
 
     Args:
-        headlines: ``float [batch, dimension]``, unit rows.
-        bodies: ``float [batch + hard, dimension]``, unit rows: first the headlines' own, then hard negatives.
-        masked: ``bool [batch, batch + hard]``: the bodies that are no negatives of a headline; its own counts in any
+        headlines: ``float32 [batch, dimension]``, unit rows.
+        bodies: ``float32 [batch, dimension]``, unit rows, in the same order.
+        same_story: ``bool [batch, batch]``: the bodies that are no negatives of a headline; its own counts in any
             case.
         temperature: what the cosines are divided by.
         false_negative_margin: a negative closer than the positive by more than this is left out.
     """
-    count = len(headlines)
     cosines = headlines @ bodies.T
-    own = torch.eye(count, len(bodies), dtype=torch.bool, device=cosines.device)
+    own = torch.eye(len(cosines), dtype=torch.bool, device=cosines.device)
     positives = cosines.detach().diagonal()
-    masked = masked.to(cosines.device)
-    forward = _without(cosines, (masked | (cosines > positives[:, None] + false_negative_margin)) & ~own)
-    between = cosines[:, :count].T
-    backward = _without(
-        between,
-        (masked[:, :count].T | (between > positives[:, None] + false_negative_margin)) & ~own[:, :count],
-    )
-    targets = torch.arange(count, device=cosines.device)
-    loss = nn.functional.cross_entropy(forward / temperature, targets)
-    return (loss + nn.functional.cross_entropy(backward / temperature, targets)) / 2
-
-
-def _without(cosines: Tensor, left_out: Tensor) -> Tensor:
-    return cosines.masked_fill(left_out, -torch.inf)
+    targets = torch.arange(len(cosines), device=cosines.device)
+    losses = []
+    for direction, masked in ((cosines, same_story), (cosines.T, same_story.T)):
+        too_close = direction.detach() > positives[:, None] + false_negative_margin
+        left_out = (masked.to(cosines.device) | too_close) & ~own
+        logits = direction.masked_fill(left_out, -torch.inf) / temperature
+        losses.append(nn.functional.cross_entropy(logits, targets))
+    return torch.stack(losses).mean()

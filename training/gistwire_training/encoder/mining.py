@@ -84,25 +84,6 @@ def mine_hard_negatives(
     return negatives
 
 
-def draw_negatives(mined: Places, count: int, *, seed: int, epoch: int) -> Places:
-    """Draws each pair's negatives for one pass, without repetition.
-
-    Args:
-        mined: as `mine_hard_negatives` gives them, `count` or more columns.
-        count: negatives per pair.
-        seed: the run's.
-        epoch: number of the pass; each draws others.
-
-    Returns:
-        ``int64 [len(mined), count]``; `NO_NEGATIVE` only where fewer were mined.
-    """
-    chances = np.random.default_rng((seed, epoch, 1)).random(mined.shape)
-    chances[mined == NO_NEGATIVE] = 2
-    order = np.argsort(chances, axis=1, kind="stable")[:, :count]
-    drawn: Places = np.take_along_axis(mined, order, axis=1)
-    return drawn
-
-
 def _index_bodies(pairs: Sequence[Pair]) -> LexicalIndex:
     """Indexes the bodies; a body's slot is its pair's place."""
     index = LexicalIndex()
@@ -110,7 +91,8 @@ def _index_bodies(pairs: Sequence[Pair]) -> LexicalIndex:
     documents: list[tuple[int, bytes]] = []
     for place, pair in enumerate(pairs):
         counts = Counter(analyze(pair.body, pair.language))
-        rows = [(numbers.setdefault(term, len(numbers)), count) for term, count in counts.items()]
+        # The index counts terms from 1, as the database does whose numbers it usually gets.
+        rows = [(numbers.setdefault(term, len(numbers) + 1), count) for term, count in counts.items()]
         documents.append((place, np.array(rows, FREQUENCIES_DTYPE).tobytes()))
     index.register((number, term) for term, number in numbers.items())
     index.put(documents)

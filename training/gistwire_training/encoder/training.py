@@ -87,7 +87,7 @@ def train_encoder(
         recipe: the settings.
         base: folder of the encoder to start from, with ``model.safetensors``, ``config.json``, ``tokenizer.json``.
         resume: go on from the folder's checkpoint.
-        on_progress: called at each tenth step and each evaluation, and now and then in the other stages.
+        on_progress: called at each tenth step, evaluation and checkpoint, and now and then in the other stages.
 
     Raises:
         RecipeError: the settings make no sense or do not fit the base, or the training diverged.
@@ -201,9 +201,11 @@ class _Run:
         log.add(loss, pairs=len(batch.headlines), started=started)
         is_evaluated = step % recipe.evaluate_every == 0 or step == self._steps
         ndcg = self._evaluate() if is_evaluated else None
-        if is_evaluated or step % _REPORT_EVERY == 0:
+        is_saved = is_evaluated or step % recipe.checkpoint_every == 0
+        # What is saved must be reported before, or the losses since the last report would be lost with a kill.
+        if is_saved or step % _REPORT_EVERY == 0:
             log.report(step, learning_rate=rate, validation_ndcg=ndcg)
-        if is_evaluated or step % recipe.checkpoint_every == 0:
+        if is_saved:
             saved = Checkpoint(self._state, self._encoder.trained_weights(), self._optimizer.state_dict())
             write_checkpoint(self._folder / CHECKPOINT_FOLDER, saved, recipe=recipe, inputs=self._inputs)
 
@@ -217,17 +219,18 @@ class _Run:
         loss = contrastive_loss(
             headlines,
             bodies,
-            masked=batch.masked,
+            same_story=batch.same_story,
             temperature=self._recipe.temperature,
             false_negative_margin=self._recipe.false_negative_margin,
         )
-        if not math.isfinite(float(loss)):
+        value = float(loss.detach())
+        if not math.isfinite(value):
             raise RecipeError(f"the loss diverged at step {self._state.step}; lower learning_rate")
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._encoder.parameters(), self._recipe.clip_norm)
         self._optimizer.step()
-        return float(loss)
+        return value
 
     def _set_rates(self) -> float:
         """Sets the rates of the step that comes, and returns the topmost layer's."""

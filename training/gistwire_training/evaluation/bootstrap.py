@@ -16,6 +16,9 @@ Statistic: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Computes a figure from sums over pairs: ``float64 [..., columns]`` to ``float64 [...]``."""
 
 
+_ROUNDING = 1e-9
+
+
 class Estimate(msgspec.Struct, frozen=True):
     """A figure with its confidence interval.
 
@@ -31,8 +34,8 @@ class Estimate(msgspec.Struct, frozen=True):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
+        """Whether the whole interval lies on one side of zero, by more than rounding does."""
+        return self.low > _ROUNDING or self.high < -_ROUNDING
 
 
 def ratio_of_sums(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ def warm_started(
     train: Sequence[Pair],
     recipe: SummarizerRecipe,
     *,
-    on_progress: Callable[[int, int, float], None] = lambda step, steps, right: None,
+    on_progress: Callable[[int, int, float], None] | None = None,
 ) -> CopyingBart:
     """Returns a summarizer that copies, made from the BERT encoder in `base`.
 
@@ -45,7 +45,7 @@ def warm_started(
         max_source_tokens=recipe.max_source_tokens,
         max_target_tokens=recipe.max_target_tokens,
     )
-    probes = CopyProbes(model.config.d_model)
+    probes = CopyProbes(int(model.config.hidden_size))
     model.requires_grad_(False)
     upper = [
         parameter
@@ -68,9 +68,9 @@ def warm_started(
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision != "float32"):
             loss, right = probe_loss(model, probes, tokens, (tokens != model.config.pad_token_id).long())
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
-        if step % 20 == 19:
+        if on_progress is not None and step % 20 == 19:
             on_progress(step + 1, recipe.align_steps, right)
     start_with_copying(model, probes)
     model.requires_grad_(True)

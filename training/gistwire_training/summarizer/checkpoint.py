@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import msgspec
@@ -44,6 +45,7 @@ class Checkpoint:
         best: the best ones so far.
         recent: those of the last evaluations, oldest first.
         optimizer: the optimizer's state.
+        tuning: what the way of tuning remembers; empty for most.
         random_state: torch's, ``uint8``.
     """
 
@@ -52,6 +54,7 @@ class Checkpoint:
     best: _Weights
     recent: list[_Weights]
     optimizer: dict[str, Any]
+    tuning: _Weights
     random_state: Tensor
 
 
@@ -64,6 +67,7 @@ def write_checkpoint(
     best: _Weights,
     recent: Sequence[_Weights],
     optimizer: dict[str, Any],
+    tuning: _Weights,
 ) -> None:
     """Saves a run; a kill at any moment leaves the old checkpoint or the new one, whole."""
     partial = folder.with_name(folder.name + ".partial")
@@ -74,6 +78,8 @@ def write_checkpoint(
     save_file(best, partial / "best.safetensors")
     for index, weights in enumerate(recent):
         save_file(weights, partial / f"recent-{index}.safetensors")
+    if tuning:
+        save_file(tuning, partial / "tuning.safetensors")
     torch.save({"optimizer": optimizer, "random": torch.get_rng_state()}, partial / "optimizer.pt")
     (partial / "recipe.json").write_bytes(msgspec.json.encode(recipe))
     (partial / "progress.json").write_bytes(msgspec.json.encode(progress))
@@ -98,13 +104,15 @@ def read_checkpoint(folder: Path, *, recipe: SummarizerRecipe) -> Checkpoint:
         progress = msgspec.json.decode((folder / "progress.json").read_bytes(), type=Progress)
         state = torch.load(folder / "optimizer.pt", weights_only=True)
         trained, best = load_file(folder / "trained.safetensors"), load_file(folder / "best.safetensors")
+        # Missing where nothing but the weights is remembered.
+        tuning = load_file(path) if (path := folder / "tuning.safetensors").exists() else {}
         recent = [load_file(path) for path in sorted(folder.glob("recent-*.safetensors"))]
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{folder} holds no checkpoint to resume: {error.filename} is missing"
         ) from error
-    except (msgspec.DecodeError, SafetensorError, RuntimeError) as error:
+    except (msgspec.DecodeError, SafetensorError, UnpicklingError, EOFError, RuntimeError) as error:
         raise CheckpointError(f"{folder} cannot be read: {error}") from error
     if saved_recipe != recipe:
         raise CheckpointError(f"{folder} is of another recipe; a run goes on with the recipe it began with")
-    return Checkpoint(progress, trained, best, recent, state["optimizer"], state["random"])
+    return Checkpoint(progress, trained, best, recent, state["optimizer"], tuning, state["random"])

@@ -1,8 +1,8 @@
 """Shortens a sentence by whole phrases, as an editor would; makes training targets from articles without a summary.
 
 Every shortening keeps the sentence's own words in their order (Jing 2000: what people delete when they summarize are
-attributions, asides, relative clauses, adverbials of time). Which phrases go is decided by what the headline, written by
-a person, took from the sentence (the supervision of Filippova & Altun 2013).
+attributions, asides, relative clauses, adverbials of time). Which phrases go is decided by what the headline,
+written by a person, took from the sentence (the supervision of Filippova & Altun 2013).
 """
 
 import itertools
@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _DAYS = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-_WHEN = rf"(?: (?:on |late |early |late on |earlier on )?(?:{_DAYS}|today|yesterday)(?: (?:night|morning|afternoon|evening))?)"
+_WHEN = (
+    rf"(?: (?:on |late |early |late on |earlier on )?(?:{_DAYS}|today|yesterday)"
+    r"(?: (?:night|morning|afternoon|evening))?)"
+)
 _SAYING = r"(?:said|says|reported|announced|told reporters|told Reuters|added|noted)"
 _TELLING = (
     r"(?:will|has (?:been )?[a-z]+ed|plans|expects|agreed|completed|sold|acquired|reached|signed|bought|received|"
@@ -23,7 +26,8 @@ _DELETIONS: tuple[re.Pattern[str], ...] = (
     re.compile(rf"(?<=\w) (?:said|says|announced)(?:{_WHEN})? (?:that )?(?:it|they) (?={_TELLING}\b)"),
     # "…, the company said in a statement." – unless it is a quotation, whose speaker matters.
     re.compile(
-        rf"(?<![\"”'’]),(?: (?!and\b)[^\s,]+){{1,8}} {_SAYING}(?:{_WHEN}| in a (?:statement|report|news release|filing))*"
+        rf"(?<![\"”'’]),(?: (?!and\b)[^\s,]+){{1,8}} {_SAYING}"
+        rf"(?:{_WHEN}| in a (?:statement|report|news release|filing))*"
         r"(?=[.!?]?$)"
     ),
     re.compile(r",? according to [^,]+(?=[.!?]?$)"),
@@ -32,12 +36,13 @@ _DELETIONS: tuple[re.Pattern[str], ...] = (
     # A relative clause or an apposition between commas.
     re.compile(r", (?:who|which|whose|where) [^,;]{4,110},(?= (?!and\b|or\b))"),
     re.compile(
-        r"(?<=[a-z]), (?:a|an|the|one of) [^,;]{4,90},(?= (?:[a-z]+ed|is|are|was|were|has|have|had|will|would|said|says)\b)"
+        r"(?<=[a-z]), (?:a|an|the|one of) [^,;]{4,90},"
+        r"(?= (?:[a-z]+ed|is|are|was|were|has|have|had|will|would|said|says)\b)"
     ),
     # What follows the main clause.
     re.compile(
-        r",? (?:which|who|whose|where|as|while|although|though|amid|citing|saying|adding|despite|because|making|giving|"
-        r"bringing|including|followed by|compared with|even as|just|one of) [^.;]{8,}(?=[.!?]?$)"
+        r",? (?:which|who|whose|where|as|while|although|though|amid|citing|saying|adding|despite|because|making|"
+        r"giving|bringing|including|followed by|compared with|even as|just|one of) [^.;]{8,}(?=[.!?]?$)"
     ),
     re.compile(
         r", (?:after|with|when|since|but|and|or|before|in|on|at|by|the|a|an|to|part of) [^.;,]{8,}(?=[.!?]?$)"

@@ -1,13 +1,12 @@
 """Gives a warm-started BART decoder a path that copies from its source, so that training starts from copying.
 
 A decoder that has never attended to its source needs some hundred thousand samples before copying emerges. Here the
-two things that copying needs are taught directly. First the encoder's upper layers learn to tell, at each position, the
-token there and the one before it (two linear probes; minutes, as no decoder runs). Then the probes become the
-cross-attention of the decoder's last layer: it looks for positions whose *previous* token is the one just written, and
-writes the token there. This is the induction head of Olsson et al. 2022, made by hand; all else starts as identity.
+two things that copying needs are taught directly. First the encoder's upper layers learn to tell, at each position,
+the token there and the one before it (two linear probes; minutes, as no decoder runs). Then the probes become the
+cross-attention of the decoder's last layer: it looks for positions whose *previous* token is the one just written,
+and writes the token there. This is the induction head of Olsson et al. 2022, made by hand; all else starts as
+identity.
 """
-
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +71,7 @@ def start_with_copying(
         strength: weight of the copied token beside what the layer got.
     """
     decoder = model.model.decoder
-    dimension = model.config.d_model
+    dimension, heads = int(model.config.d_model or 0), int(model.config.decoder_attention_heads or 0)
     # An orthogonal mix gives each head a random part of every token's direction.
     mix = torch.linalg.qr(torch.randn(dimension, dimension, generator=torch.Generator().manual_seed(0)))[0]
     # Word embeddings must outweigh positions in what the decoder reads.
@@ -81,12 +80,11 @@ def start_with_copying(
     for layer in decoder.layers:
         _pass_on(layer)
     copier = decoder.layers[-1].encoder_attn
-    head_size = dimension // model.config.decoder_attention_heads
-    mean = model.model.shared.weight.mean(0)
+    head_size = dimension // heads
     # After its norm a token's embedding has the length √dimension: dividing by it gives a direction again.
-    per_head = model.config.decoder_attention_heads * head_size**0.5 * sharpness
+    per_head = heads * head_size**0.5 * sharpness
     copier.q_proj.weight.copy_(mix * per_head / dimension**0.5)
-    copier.q_proj.bias.copy_(-(mix @ mean) * 0.0)
+    copier.q_proj.bias.zero_()
     copier.k_proj.weight.copy_(mix @ probes.previous.weight)
     copier.k_proj.bias.copy_(mix @ probes.previous.bias)
     copier.v_proj.weight.copy_(probes.current.weight)
@@ -107,9 +105,3 @@ def _pass_on(layer: BartDecoderLayer) -> None:
 def _reset(norm: nn.LayerNorm) -> None:
     norm.weight.fill_(1.0)
     norm.bias.zero_()
-
-
-def trainable_upper_layers(model: BartForConditionalGeneration, frozen_layers: int) -> Iterator[nn.Parameter]:
-    """Yields the parameters of the encoder's layers above the frozen ones."""
-    for layer in model.model.encoder.layers[frozen_layers:]:
-        yield from layer.parameters()

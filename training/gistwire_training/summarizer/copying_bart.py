@@ -1,21 +1,23 @@
 """A BART model that writes with its source's own words; trained by `training`, decoded under the same restriction.
 
 At each step the softmax runs over the tokens of the batch's sources and a short list of function words, not over the
-whole vocabulary. That is what CTranslate2 does with a vocabulary map (`use_vmap`), it removes most of the output layer's
-cost, and a word that stands nowhere in the article cannot be written.
+whole vocabulary. That is what CTranslate2 does with a vocabulary map (`use_vmap`), it removes most of the output
+layer's cost, and a word that stands nowhere in the article cannot be written.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from gistwire_models.summarizer_source import read_source
 from gistwire_training.errors import CheckpointError, RecipeError
+from gistwire_training.summarizer.adversarial import SourcePerturbation
 from gistwire_training.summarizer.examples import Example
-from gistwire_training.summarizer.function_words import FUNCTION_WORDS, PUNCTUATION, SUFFIXES
+from gistwire_training.summarizer.function_words import function_words
 from gistwire_training.summarizer.recipe import SummarizerRecipe
+from gistwire_training.summarizer.tuning import FullTuning, begin_tuning, decayed_groups, read_tuning
 from gistwire_training.summarizer.warm_start import END, PAD, START
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -34,6 +36,7 @@ class CopyingBart:
         tokenizer: of the same vocabulary.
         max_source_tokens: longest source.
         max_target_tokens: longest target.
+        tuning: what was added to the network; None for nothing.
     """
 
     def __init__(
@@ -43,8 +46,11 @@ class CopyingBart:
         *,
         max_source_tokens: int,
         max_target_tokens: int,
+        tuning: FullTuning | None = None,
     ) -> None:
         self.model = model
+        self.tuning = tuning or FullTuning(model)
+        self._perturbation: SourcePerturbation | None = None
         self.tokenizer = tokenizer
         self._max_source_tokens = max_source_tokens
         self.max_target_tokens = max_target_tokens
@@ -58,37 +64,31 @@ class CopyingBart:
         return cast("nn.Module", self.model)
 
     def parameter_groups(self, recipe: SummarizerRecipe) -> list[dict[str, Any]]:
-        """Freezes the embeddings and the lower encoder layers; the decoder learns faster than the encoder."""
+        """Freezes the embeddings and the lower encoder layers; the decoder learns faster than the encoder.
+
+        Under another tuning than "full" the whole network is frozen, and what is added to it learns.
+        """
         network = self.model.model
+        if recipe.adversarial_epsilon and self._perturbation is None:
+            self._perturbation = SourcePerturbation(network.encoder, network.encoder.embed_tokens)
+        if recipe.tuning != "full":
+            self.tuning = begin_tuning(self.model, recipe, self.tuning)
+            return self.tuning.parameter_groups(recipe)
         self.model.requires_grad_(False)
         upper = network.encoder.layers[recipe.frozen_encoder_layers :]
         groups: list[dict[str, Any]] = []
         for part, rate in ((upper, recipe.encoder_learning_rate), (network.decoder, recipe.learning_rate)):
-            named = [
-                (name, each) for name, each in part.named_parameters() if each is not network.shared.weight
-            ]
-            for _, parameter in named:
+            learning = [each for each in part.parameters() if each is not network.shared.weight]
+            for parameter in learning:
                 parameter.requires_grad_(True)
-            decayed = [each for _, each in named if each.ndim > 1]
-            others = [each for _, each in named if each.ndim == 1]
-            groups.append({"params": decayed, "lr": rate, "weight_decay": recipe.weight_decay})
-            groups.append({"params": others, "lr": rate, "weight_decay": 0.0})
+            groups += decayed_groups(learning, rate, recipe.weight_decay)
         return groups
 
-    @contextmanager
-    def perturbed(self, epsilon: float) -> Iterator[None]:
-        """Moves the encoder's positions, which every source token goes through, along their gradient."""
-        weight = self.model.model.encoder.embed_positions.weight
-        if weight.grad is None:
-            raise RecipeError(
-                "adversarial training needs gradients of the embeddings: set frozen_encoder_layers to 0"
-            )
-        kept = weight.detach().clone()
-        weight.data.add_(weight.grad, alpha=epsilon / (float(weight.grad.norm()) + 1e-12))
-        try:
-            yield
-        finally:
-            weight.data.copy_(kept)
+    def perturbed(self, epsilon: float) -> AbstractContextManager[None]:
+        """Moves the embedded sources by `epsilon` along the gradient of the last loss while the context lasts."""
+        if self._perturbation is None:
+            raise RecipeError("adversarial training needs a recipe with adversarial_epsilon")
+        return self._perturbation.applied(epsilon)
 
     def loss(self, batch: Sequence[Example], *, label_smoothing: float = 0.0) -> Tensor:
         """Returns the mean cross-entropy of the targets' tokens, over the tokens that are allowed.
@@ -111,23 +111,25 @@ class CopyingBart:
             attention_mask=(sources != PAD).long().to(device),
             decoder_input_ids=inputs.to(device),
         ).last_hidden_state
-        logits = states @ self.model.model.shared.weight[allowed.to(device)].T
-        return functional.cross_entropy(
+        logits = states @ cast("Tensor", self.model.model.shared.weight)[allowed.to(device)].T
+        loss = functional.cross_entropy(
             logits.flatten(0, 1).float(),
             labels.flatten().to(device),
             ignore_index=_IGNORED,
             label_smoothing=label_smoothing,
         )
+        return self.tuning.regularized(loss) if self.model.training else loss
 
     def write(self, batch: Sequence[Example]) -> list[str]:
-        """Writes a text for each example, greedily, without looking at its target; lower case, as the vocabulary is."""
+        """Writes a text for each example, greedily, without looking at its target; in lower case."""
         return [self.tokenizer.decode(tokens) for tokens in self.write_tokens(batch)]
 
     @torch.no_grad()
     def write_tokens(self, batch: Sequence[Example]) -> list[list[int]]:
         """Writes a text for each example, greedily: its tokens without the marks around it."""
         sources = self.sources(batch).to(self.model.device)
-        written = self.model.generate(
+        network: Any = self.model  # what generates is mixed in, unseen by type checkers
+        written: Tensor = network.generate(
             input_ids=sources,
             attention_mask=(sources != PAD).long(),
             logits_processor=LogitsProcessorList([_Restriction(self._allowed(sources.cpu()), self.model)]),
@@ -139,9 +141,12 @@ class CopyingBart:
         return [[token for token in tokens if token not in {PAD, START, END}] for tokens in written.tolist()]
 
     def save(self, folder: Path) -> None:
-        """Writes a Hugging Face folder: weights as safetensors, configuration and tokenizer."""
+        """Writes a Hugging Face folder: weights as safetensors, configuration and tokenizer.
+
+        What `tuning` cannot merge into the weights is saved beside them.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        self.model.save_pretrained(folder)
+        self.tuning.save(folder)
         self.tokenizer.save(str(folder / TOKENIZER_FILE))
 
     def source_tokens(self, example: Example) -> list[int]:
@@ -163,7 +168,7 @@ class CopyingBart:
         return _padded([self.source_tokens(example) for example in batch], PAD)
 
     def _allowed(self, sources: Tensor) -> Tensor:
-        tokens = torch.unique(torch.cat([sources.flatten(), torch.tensor(self.always_allowed)]))
+        tokens: Tensor = torch.unique(torch.cat([sources.flatten(), torch.tensor(self.always_allowed)]))
         return tokens[(tokens != PAD) & (tokens != START)]
 
     def _tokens(self, text: str) -> list[int]:
@@ -177,13 +182,13 @@ class _Restriction(LogitsProcessor):
         self._penalty = torch.full((model.config.vocab_size,), float("-inf"), device=model.device)
         self._penalty[allowed.to(model.device)] = 0.0
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002 (the library's order)
         return scores + self._penalty
 
 
 def always_allowed_tokens(tokenizer: Tokenizer) -> list[int]:
     """Returns the ids of the tokens that may be written whatever the source, in order."""
-    known = (tokenizer.token_to_id(word) for word in (*FUNCTION_WORDS, *PUNCTUATION, *SUFFIXES))
+    known = (tokenizer.token_to_id(word) for word in function_words())
     return sorted({END, *(token for token in known if token is not None)})
 
 
@@ -194,17 +199,18 @@ def read_copying_bart(folder: Path, *, max_source_tokens: int, max_target_tokens
         CheckpointError: a file is missing, or the weights are not those of a BART model.
     """
     try:
-        model = BartForConditionalGeneration.from_pretrained(
+        model: BartForConditionalGeneration = BartForConditionalGeneration.from_pretrained(
             folder, use_safetensors=True, local_files_only=True
         )
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     except Exception as error:  # tokenizers raises Exception itself
         raise CheckpointError(f"{folder} holds no summarizer that can be read: {error}") from error
     return CopyingBart(
-        cast("BartForConditionalGeneration", model),
+        model,
         tokenizer,
         max_source_tokens=max_source_tokens,
         max_target_tokens=max_target_tokens,
+        tuning=read_tuning(model, folder),
     )
 
 

@@ -64,12 +64,11 @@ class ExampleStream:
         """Yields batches from the one numbered `first` (from 0) on."""
         pool_number, skipped = divmod(first, _POOL_BATCHES)
         while True:
-            for batch in self._pool(pool_number)[skipped:]:
-                yield batch
+            yield from self._pool(pool_number)[skipped:]
             pool_number, skipped = pool_number + 1, 0
 
     def _pool(self, number: int) -> list[list[Example]]:
-        choice = random.Random(f"{self._recipe.seed}/{number}")
+        choice = random.Random(f"{self._recipe.seed}/{number}")  # noqa: S311 (a shuffle, no secret)
         size = self._recipe.batch_size
         examples = [self._draw(choice) for _ in range(size * _POOL_BATCHES)]
         examples.sort(key=lambda example: len(example.headline) + len(example.body))

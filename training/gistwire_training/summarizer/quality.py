@@ -8,7 +8,7 @@ from rouge_score.rouge_scorer import RougeScorer
 
 def mean_rouge(written: Sequence[str], targets: Sequence[str]) -> float:
     """Returns the mean F of ROUGE-1, ROUGE-2 and ROUGE-L over all texts, in [0, 1] (Lin 2004)."""
-    scores = [
+    scores: list[float] = [
         score.fmeasure
         for text, target in zip(written, targets, strict=True)
         for score in _scorer().score(target, text).values()

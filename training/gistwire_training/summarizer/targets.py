@@ -1,5 +1,6 @@
 """What an article without a summary teaches: its own sentences, shortened to what its headline found important."""
 
+import re
 from dataclasses import dataclass
 
 from gistwire_indexer.analysis import analyze
@@ -14,26 +15,9 @@ _MAX_WORDS = 36
 _ENOUGH_WORDS = 20
 """A summary of so many words gets no second sentence."""
 
-_DEPENDENT = frozenset(
-    [
-        "he",
-        "she",
-        "it",
-        "they",
-        "his",
-        "her",
-        "their",
-        "this",
-        "that",
-        "these",
-        "those",
-        "but",
-        "and",
-        "also",
-        "meanwhile",
-        "however",
-        "here",
-    ]
+_DEPENDENT = re.compile(
+    r"(?:he|she|it|they|his|her|their|this|that|these|those|but|and|also|meanwhile|however|here)\b",
+    re.IGNORECASE,
 )
 """A sentence that begins so leans on the one before."""
 
@@ -127,4 +111,4 @@ def _second(parts: list[_Part], first: _Part, important: frozenset[str]) -> _Par
 
 
 def _leans(text: str) -> bool:
-    return text.split(maxsplit=1)[0].strip("\"'“‘").lower() in _DEPENDENT
+    return _DEPENDENT.match(text.lstrip("\"'“‘")) is not None

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from gistwire_training.summarizer.examples import Example
 from gistwire_training.summarizer.recipe import SummarizerRecipe
+from gistwire_training.summarizer.tuning import FullTuning
 from torch import Tensor, nn
 
 
@@ -16,6 +17,11 @@ class Trainee(Protocol):
     @property
     def module(self) -> nn.Module:
         """The network."""
+        ...
+
+    @property
+    def tuning(self) -> FullTuning:
+        """How the network learns; known once `parameter_groups` was called."""
         ...
 
     def parameter_groups(self, recipe: SummarizerRecipe) -> list[dict[str, Any]]:
@@ -31,7 +37,7 @@ class Trainee(Protocol):
         ...
 
     def perturbed(self, epsilon: float) -> AbstractContextManager[None]:
-        """Moves the word embeddings by `epsilon` along their gradient while the context lasts (FGM)."""
+        """Moves the embedded sources by `epsilon` along the last loss's gradient while the context lasts (FGM)."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -28,6 +28,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINT_FOLDER = "checkpoint"
 MODEL_FOLDER = "model"
+RECIPE_FILE = "recipe.json"
 _WRITE_BATCH = 16
 
 _Weights = dict[str, Tensor]
@@ -95,7 +96,7 @@ def train_summarizer(
     recipe: SummarizerRecipe,
     *,
     resume: bool = False,
-    on_progress: OnProgress = lambda metrics: None,
+    on_progress: OnProgress | None = None,
 ) -> RunResult:
     """Trains until the steps are done or validation gets no better.
 
@@ -116,6 +117,18 @@ def train_summarizer(
     return _Run(trainee, splits, run_folder, recipe, resume, on_progress).train()
 
 
+def read_run_recipe(run_folder: Path) -> SummarizerRecipe:
+    """Returns the recipe that a run began with.
+
+    Raises:
+        CheckpointError: the folder holds no run.
+    """
+    try:
+        return msgspec.json.decode((run_folder / RECIPE_FILE).read_bytes(), type=SummarizerRecipe)
+    except (OSError, msgspec.DecodeError) as error:
+        raise CheckpointError(f"{run_folder} holds no run: {error}") from error
+
+
 def finish_early(trainee: Trainee, run_folder: Path, recipe: SummarizerRecipe) -> RunResult:
     """Makes the best weights of a run's checkpoint its result, without training on.
 
@@ -128,11 +141,14 @@ def finish_early(trainee: Trainee, run_folder: Path, recipe: SummarizerRecipe) -
         CheckpointError: there is no checkpoint, or it is of another recipe.
     """
     saved = read_checkpoint(run_folder / CHECKPOINT_FOLDER, recipe=recipe)
+    trainee.parameter_groups(recipe)  # adds what the recipe's tuning trains
     parameters = dict(trainee.module.named_parameters())
     with torch.no_grad():
         for name, weights in saved.best.items():
             parameters[name].copy_(weights)
-    result = RunResult(run_folder / MODEL_FOLDER, saved.progress.best_step, saved.progress.best_rouge, averaged=False)
+    result = RunResult(
+        run_folder / MODEL_FOLDER, saved.progress.best_step, saved.progress.best_rouge, averaged=False
+    )
     trainee.save(result.model)
     _write_result(run_folder, result)
     return result
@@ -141,14 +157,14 @@ def finish_early(trainee: Trainee, run_folder: Path, recipe: SummarizerRecipe) -
 class _Run:
     """One run of training, with what it remembers."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 (called in one place)
         self,
         trainee: Trainee,
         splits: Mapping[str, Sequence[Pair]],
         folder: Path,
         recipe: SummarizerRecipe,
         resume: bool,
-        on_progress: OnProgress,
+        on_progress: OnProgress | None,
     ) -> None:
         set_seed(recipe.seed)
         self._trainee = trainee
@@ -201,6 +217,7 @@ class _Run:
                 total += self._backward(batch)
             accelerator.clip_grad_norm_(self._trained.values(), recipe.clip_norm)
             self._optimizer.step()
+            self._trainee.tuning.after_step(self._progress.step)
             self._optimizer.zero_grad()
             self._progress.step += 1
             losses.append(total / recipe.accumulation)
@@ -217,7 +234,8 @@ class _Run:
                 losses.clear()
                 if step % recipe.evaluate_every == 0 or step == recipe.steps:
                     metrics = self._evaluate(metrics)
-                self._on_progress(metrics)
+                if self._on_progress is not None:
+                    self._on_progress(metrics)
         return self._finish()
 
     @property
@@ -265,6 +283,7 @@ class _Run:
                 best=self._best,
                 recent=list(self._recent),
                 optimizer=self._optimizer.state_dict(),
+                tuning=self._trainee.tuning.state(),
             )
         return metrics
 
@@ -321,12 +340,13 @@ class _Run:
             self._best = saved.best
             self._recent.extend(saved.recent)
             self._optimizer.load_state_dict(saved.optimizer)
+            self._trainee.tuning.restore(saved.tuning)
             torch.set_rng_state(saved.random_state)
             return
         if self._folder.exists() and any(self._folder.iterdir()):
             raise CheckpointError(f"{self._folder} holds another run; resume it, or name another folder")
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "recipe.json").write_bytes(msgspec.json.format(msgspec.json.encode(self._recipe)))
+        (self._folder / RECIPE_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(self._recipe)))
         (self._folder / "environment.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(_environment()))
         )

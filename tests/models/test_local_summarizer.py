@@ -1,0 +1,342 @@
+"""Tests of `LocalSummarizer`: the contract, and what only it promises, on a model of random weights."""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gistwire_models.errors import (
+    ModelFormatError,
+    ModelNotFoundError,
+    ModelOverloadedError,
+    ModelUnavailableError,
+)
+from gistwire_models.local_summarizer import LocalSummarizer, _Job
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    FinishReason,
+    Origin,
+    Summarizer,
+    SummaryRequest,
+)
+from gistwire_models.summarizer_folder import TOKENIZER_FILE, VOCABULARY_MAP_FILE, read_always_allowed
+from gistwire_models.summary_draft import Draft
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from tests.models.summarizer_contract import BODY, SummarizerContract, make_request, summarize
+
+OTHER_BODY = (
+    "Volcanologists in Iceland watched lava glow beneath the glacier all night long. "
+    "Tourists photographed every eruption from helicopters until dawn broke."
+)
+
+
+class RecordingEngine:
+    """Passes calls on to CTranslate2, and keeps what it reports and returns.
+
+    Attributes:
+        steps: each step's token, by its place among the allowed ones.
+        results: every result.
+        failure: raised by every call while it is set.
+        gate: calls wait for it; set at first.
+    """
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.steps: list[int] = []
+        self.results: list[Any] = []
+        self.failure: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def translate_batch(self, sources: list[list[str]], **options: Any) -> Any:
+        self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        if callback := options.get("callback"):
+
+            def record(step: Any) -> bool:
+                self.steps.append(int(step.token_id))
+                return bool(callback(step))
+
+            options["callback"] = record
+        results = self._engine.translate_batch(sources, **options)
+        self.results += results
+        return results
+
+    def unload_model(self) -> None:
+        self._engine.unload_model()
+
+
+class DictatedEngine:
+    """Stands for CTranslate2, and writes always the same texts; the first one step by step, too."""
+
+    def __init__(self, summarizer: LocalSummarizer, *texts: str) -> None:
+        self._summarizer = summarizer
+        self._texts = [text.split() for text in texts]
+
+    def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
+        if callback := options.get("callback"):
+            ids: dict[str, int] = self._summarizer._tokenizer.get_vocab()
+            allowed = sorted(self._summarizer._always_allowed.union(ids[token] for token in sources[0]))
+            for token in self._texts[0]:
+                callback(SimpleNamespace(token_id=allowed.index(ids[token])))
+        scores = [-float(place + 1) for place in range(len(self._texts))]
+        return [SimpleNamespace(hypotheses=self._texts, scores=scores)]
+
+    def unload_model(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def summarizer(summarizer_folder: Path) -> AsyncIterator[LocalSummarizer]:
+    summarizer = LocalSummarizer.load(summarizer_folder, threads=2)
+    yield summarizer
+    await summarizer.close()
+
+
+@pytest.fixture
+def engine(summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch) -> RecordingEngine:
+    engine = RecordingEngine(summarizer._engine)
+    monkeypatch.setattr(summarizer, "_engine", engine)
+    return engine
+
+
+@pytest.fixture
+def tokenizer(summarizer_folder: Path) -> Tokenizer:
+    read: Tokenizer = Tokenizer.from_file(str(summarizer_folder / TOKENIZER_FILE))
+    return read
+
+
+class TestContract(SummarizerContract):
+    @pytest.fixture
+    def summarizer(self, summarizer: LocalSummarizer) -> Summarizer:
+        return summarizer
+
+
+async def texts_of(summarizer: Summarizer, request: SummaryRequest) -> list[str]:
+    _, found = await summarize(summarizer, request)
+    return [each.text for each in found.candidates]
+
+
+async def test_writes_nothing_but_the_source_and_function_words(
+    summarizer: LocalSummarizer, engine: RecordingEngine, summarizer_folder: Path, tokenizer: Tokenizer
+) -> None:
+    free = set(read_always_allowed(summarizer_folder))
+    for body, headline in ((BODY, "Oil at record high"), (OTHER_BODY, "Lava glows")):
+        engine.results.clear()
+        await summarize(summarizer, make_request(body=body, headline=headline, candidates=5))
+        source = {*tokenizer.encode(f"{headline} {body}").tokens, "summary"}
+        written = {
+            token for result in engine.results for hypothesis in result.hypotheses for token in hypothesis
+        }
+        assert written & source
+        assert written <= source | free
+
+
+async def test_the_draft_is_the_hypothesis_that_the_engine_returns(
+    summarizer: LocalSummarizer, engine: RecordingEngine
+) -> None:
+    for body in (BODY, OTHER_BODY):
+        engine.steps.clear()
+        engine.results.clear()
+        request = make_request(body=body)
+        await summarize(summarizer, request)
+        source, _ = summarizer._read(request)
+        allowed = summarizer._allowed(source)
+        reported = [allowed[place] for place in engine.steps]
+        assert [token for token in reported if token != "[SEP]"] == engine.results[0].hypotheses[0]
+
+
+async def test_concurrent_articles_do_not_mix(summarizer: LocalSummarizer) -> None:
+    requests = [
+        make_request(body=body, headline=headline, candidates=3)
+        for body, headline in ((BODY, "Oil at record high"), (OTHER_BODY, ""))
+    ]
+    alone = [await summarize(summarizer, request) for request in requests]
+    assert alone[0] != alone[1]
+    together = await asyncio.gather(*(summarize(summarizer, request) for request in requests * 4))
+    assert list(together) == alone * 4
+
+
+async def test_beams_follow_the_draft_without_repeating_it(
+    summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = "oil rose " * 16
+    engine = DictatedEngine(summarizer, "oil rose .", endless, "prices rose .", '" prices rose .', "oil .")
+    monkeypatch.setattr(summarizer, "_engine", engine)
+    _, found = await summarize(summarizer, make_request(candidates=8))
+    assert found.candidates == tuple(
+        Candidate(text, Origin.GENERATED, log_probability=log_probability)
+        for text, log_probability in (("Oil rose.", -1.0), ("Prices rose.", -3.0), ("Oil.", -5.0))
+    )
+    assert await texts_of(summarizer, make_request(candidates=2)) == ["Oil rose.", "Prices rose."]
+
+
+async def test_says_how_probable_a_text_is(summarizer: LocalSummarizer) -> None:
+    _, found = await summarize(summarizer, make_request())
+    assert found.candidates[0].log_probability is not None
+    assert found.candidates[0].log_probability < 0
+    assert found.candidates[0].origin is Origin.GENERATED
+
+
+@pytest.mark.parametrize("max_tokens", [1, 2, 3, 6, 12])
+async def test_a_text_that_reaches_the_limit_ends_in_an_ellipsis(
+    summarizer: LocalSummarizer, engine: RecordingEngine, max_tokens: int
+) -> None:
+    draft, found = await summarize(summarizer, make_request(max_tokens=max_tokens))
+    (candidate,) = found.candidates
+    assert len(engine.results[0].hypotheses[0]) <= max(1, max_tokens - 1)
+    assert draft.endswith("…") is (candidate.finish_reason is FinishReason.LENGTH)
+
+
+@pytest.mark.parametrize("body", ["", " \n\t"])
+async def test_an_article_without_body_is_refused(summarizer: LocalSummarizer, body: str) -> None:
+    with pytest.raises(ValueError, match="no body"):
+        await anext(summarizer.summarize(make_request(body=body)))
+
+
+async def test_a_mark_in_an_article_is_only_text(summarizer: LocalSummarizer) -> None:
+    source, _ = summarizer._read(make_request(headline="[MASK] [SEP]", body="[CLS] [PAD] \ud800 oil"))
+    assert source.tokens.count("[SEP]") == 2
+    assert source.tokens.count("[CLS]") == 1
+    assert not {"[MASK]", "[PAD]"} & set(source.tokens)
+
+
+async def test_quotation_marks_and_the_task_are_not_written(
+    summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = DictatedEngine(summarizer, 'oil " summary “ prices [UNK] rose . ”')
+    monkeypatch.setattr(summarizer, "_engine", engine)
+    body = f'{BODY} It is "so", “so”.'
+    assert await texts_of(summarizer, make_request(body=body)) == ["Oil prices rose."]
+    assert await texts_of(summarizer, make_request(body=f"{body} A summary came.")) == [
+        "Oil summary prices rose."
+    ]
+
+
+async def test_a_model_that_writes_nothing_fails(
+    summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summarizer, "_engine", DictatedEngine(summarizer, "[UNK] [UNK]"))
+    with pytest.raises(ModelUnavailableError, match="no word"):
+        await summarize(summarizer, make_request(candidates=2))
+
+
+async def test_a_failing_engine_ends_the_draft(summarizer: LocalSummarizer, engine: RecordingEngine) -> None:
+    engine.failure = RuntimeError("out of memory")
+    with pytest.raises(ModelUnavailableError, match="out of memory"):
+        await summarize(summarizer, make_request())
+    engine.failure = None
+    assert await texts_of(summarizer, make_request())
+
+
+async def test_an_abandoned_article_stops_at_the_next_token(
+    summarizer: LocalSummarizer, engine: RecordingEngine
+) -> None:
+    request = make_request(candidates=5)
+    await summarize(summarizer, request)
+    whole = len(engine.steps)
+    assert len(engine.results) == 2
+    # Abandoned by the time the engine starts: a single token tells it so, and no beam search follows.
+    engine.steps.clear()
+    engine.results.clear()
+    source, words = summarizer._read(request)
+    job = abandoned_job(source, words, request)
+    await asyncio.to_thread(summarizer._summarize, job)
+    assert len(engine.steps) == 1 < whole
+    assert len(engine.results) == 1
+
+
+def abandoned_job(source: Any, words: Any, request: SummaryRequest) -> Any:
+    draft = Draft(words)
+    draft.abandon()
+    return _Job(source, words, request.candidates, request.max_tokens, draft)
+
+
+async def test_closing_the_generator_leaves_no_task(summarizer: LocalSummarizer) -> None:
+    before = asyncio.all_tasks()
+    events = summarizer.summarize(make_request())
+    await anext(events)
+    await events.aclose()
+    assert asyncio.all_tasks() == before
+
+
+async def test_cancelling_the_consumer_leaves_no_task(summarizer: LocalSummarizer) -> None:
+    before = asyncio.all_tasks()
+    consumer = asyncio.create_task(summarize(summarizer, make_request()))
+    await asyncio.sleep(0)
+    consumer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await consumer
+    assert asyncio.all_tasks() == before
+
+
+async def test_too_many_waiting_articles_are_refused(
+    summarizer: LocalSummarizer, engine: RecordingEngine
+) -> None:
+    engine.gate.clear()
+    calls = [asyncio.create_task(summarize(summarizer, make_request(max_tokens=4))) for _ in range(280)]
+    done, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    for call in done:
+        with pytest.raises(ModelOverloadedError) as refused:
+            await call
+        assert refused.value.retry_after_s > 0
+    for call in calls:
+        call.cancel()
+    engine.gate.set()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def test_closing_ends_calls_that_go_on(summarizer: LocalSummarizer) -> None:
+    calls = [asyncio.create_task(summarize(summarizer, make_request())) for _ in range(20)]
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    await summarizer.close()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    failures = [each for each in results if isinstance(each, BaseException)]
+    assert failures
+    assert all(isinstance(each, ModelUnavailableError) for each in failures)
+
+
+@pytest.mark.parametrize("missing", [VOCABULARY_MAP_FILE, TOKENIZER_FILE, "model.bin"])
+def test_a_folder_with_a_file_missing_is_refused(
+    summarizer_folder: Path, tmp_path: Path, missing: str
+) -> None:
+    folder = shutil.copytree(summarizer_folder, tmp_path / "copy")
+    (folder / missing).unlink()
+    with pytest.raises(ModelFormatError):
+        LocalSummarizer.load(folder)
+    with pytest.raises(ModelNotFoundError):
+        LocalSummarizer.load(tmp_path)
+
+
+def test_says_what_the_folder_says(summarizer: LocalSummarizer) -> None:
+    assert summarizer.model.name == "tiny"
+    assert summarizer.languages == ("en",)
+
+
+@given(headline=st.text(max_size=20), body=st.text(min_size=1, max_size=60), wanted=st.integers(1, 4))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_article_gives_a_draft_without_control_characters(
+    summarizer_folder: Path, headline: str, body: str, wanted: int
+) -> None:
+    async def run() -> Candidates:
+        summarizer = LocalSummarizer.load(summarizer_folder, threads=1)
+        try:
+            draft, found = await summarize(
+                summarizer, make_request(headline=headline, body=f"{body} oil", candidates=wanted)
+            )
+        finally:
+            await summarizer.close()
+        assert draft == found.candidates[0].text
+        return found
+
+    found = asyncio.run(run())
+    assert all(each.isprintable() for candidate in found.candidates for each in candidate.text)

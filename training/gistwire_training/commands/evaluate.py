@@ -1,0 +1,106 @@
+"""`gistwire-train evaluate`: compares summarizers with baselines on what people wrote."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import msgspec
+from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
+
+from gistwire_training.commands.output import json_option, progress
+from gistwire_training.evaluation import Evaluation, Task, standard_baselines, write_report
+from gistwire_training.evaluation.tasks import is_usable
+from gistwire_training.evaluation import evaluate as evaluate_systems
+from gistwire_training.pairs import Pair, Split, read_pairs
+from gistwire_training.sample_pairs import sample_pairs
+from gistwire_training.systems import GeneratedSystem, ServedSystem
+
+_EPILOG = """\b
+Examples:
+  gistwire-train evaluate data --model model_repo/summarizer/1 --report report
+  gistwire-train evaluate data --task headline --before runs/start --model runs/tuned --report report
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("data", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the exported summarizer.",
+)
+@click.option(
+    "--before",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the exported summarizer that training began with, for the same table.",
+)
+@click.option("--task", type=click.Choice(["summary", "headline"]), default="summary", show_default=True)
+@click.option("--split", type=click.Choice(["validation", "test"]), default="test", show_default=True)
+@click.option(
+    "--sample-corpus", is_flag=True, help="Also the sample corpus, with the summaries written for it."
+)
+@click.option("--per-source", default=300, show_default=True, help="Pairs of each source at most.")
+@click.option("--report", type=click.Path(file_okay=False, path_type=Path), help="Folder for the report.")
+@json_option
+def evaluate(
+    *,
+    data: tuple[Path, ...],
+    model: Path,
+    before: Path | None,
+    task: Task,
+    split: Split,
+    sample_corpus: bool,
+    per_source: int,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare a summarizer with headline, lead, TextRank and MMR extract on the pairs in DATA.
+
+    Task "summary": from headline and body, what a person wrote as the summary. Task "headline": from the body alone,
+    the headline, which no system sees.
+    """
+    pairs = [pair for folder in data for pair in read_pairs(folder / f"{split}.jsonl")]
+    if sample_corpus:
+        pairs += sample_pairs("en")
+    chosen = _draw(pairs, task, per_source)
+    systems = [GeneratedSystem(before, name="before")] if before is not None else []
+    systems.append(GeneratedSystem(model))
+    served = ServedSystem(model, lambda: LocalEncoder.load(default_encoder_folder()))
+    with progress() as tell:
+        evaluation = evaluate_systems(
+            [*systems, served], chosen, task, baselines=standard_baselines(task), progress=tell
+        )
+    if report is not None:
+        write_report(evaluation, report)
+    _print(evaluation, as_json=as_json)
+
+
+def _draw(pairs: Iterable[Pair], task: Task, per_source: int) -> list[Pair]:
+    """Draws pairs with a reference, the same whatever their order: by the hash of their ids."""
+    by_source: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        if is_usable(pair, task):
+            by_source[pair.source].append(pair)
+    return [
+        pair
+        for source in sorted(by_source)
+        for pair in sorted(by_source[source], key=lambda pair: hashlib.sha256(pair.id.encode()).digest())[
+            :per_source
+        ]
+    ]
+
+
+def _print(evaluation: Evaluation, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(evaluation.sources).decode())
+        return
+    for source in evaluation.sources:
+        click.echo(f"\n{source.source or 'all sources'}: {source.pairs} articles, task {evaluation.task}")
+        names = list(source.systems[0].figures)
+        click.echo(f"{'':<20}" + "".join(f"{name:>14}" for name in names))
+        for system in source.systems:
+            figures = (system.figures[name].estimate.value for name in names)
+            click.echo(f"{system.system:<20}" + "".join(f"{figure:>14.3f}" for figure in figures))
