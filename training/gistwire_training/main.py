@@ -10,20 +10,15 @@ import click
 from gistwire_training.errors import GistwireTrainingError
 
 _COMMANDS = {
-    "prepare": "Make training, validation and test pairs of news.",
     "summarizer": "Train a summarizer, or go on with a run.",
     "encoder": "Fine-tune the text encoder on headlines and their bodies.",
-    "scorer": "Fit the scorer that chooses among candidate summaries.",
     "evaluate": "Compare summarizers with baselines on what people wrote.",
     "export": "Convert a trained model to a folder that is served.",
-    "refresh": "Train on new pairs, and promote the result if it passes the gate.",
-    "promote": "Serve another version of a model, or roll back to the one before.",
 }
 """Each command with the first line of its help, so that the overview needs none of their imports."""
 
 _EPILOG = """\b
 Examples:
-  gistwire-train prepare news.jsonl --out data
   gistwire-train summarizer data --run runs/first
   gistwire-train evaluate data --model model_repo/summarizer/1 --report report
 

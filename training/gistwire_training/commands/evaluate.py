@@ -11,8 +11,8 @@ from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
 
 from gistwire_training.commands.output import json_option, progress
 from gistwire_training.evaluation import Evaluation, Task, standard_baselines, write_report
-from gistwire_training.evaluation.tasks import is_usable
 from gistwire_training.evaluation import evaluate as evaluate_systems
+from gistwire_training.evaluation.tasks import is_usable
 from gistwire_training.pairs import Pair, Split, read_pairs
 from gistwire_training.sample_pairs import sample_pairs
 from gistwire_training.systems import GeneratedSystem, ServedSystem

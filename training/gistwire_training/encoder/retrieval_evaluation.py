@@ -204,7 +204,7 @@ def _judged_set(path: Path) -> RetrievalSet:
 def _measure(found: Sequence[int], relevant: Mapping[int, int]) -> tuple[float, float, float]:
     """Reciprocal rank, nDCG and recall of one ranking."""
     hits = [rank for rank, place in enumerate(found, start=1) if place in relevant]
-    gains = [relevant.get(place, 0) for place in found]
+    gains = [2 ** relevant.get(place, 0) - 1 for place in found]
     ideal = sorted((2**grade - 1 for grade in relevant.values()), reverse=True)[:_CUT]
     reciprocal_rank = 1 / hits[0] if hits else 0.0
     return reciprocal_rank, _discounted(gains) / _discounted(ideal), len(hits) / len(relevant)
