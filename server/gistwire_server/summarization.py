@@ -342,7 +342,7 @@ class _Summarization:
 
 
 def _worth_storing(scored: Iterable[ScoredCandidate]) -> Candidate | None:
-    """The best candidate that serves any query and says nothing false; a headline is stored with its article anyway."""
+    """The best candidate that serves any query and says nothing false; a headline is stored anyway."""
     for each in scored:
         if each.faithfulness.has_false_item:
             continue
