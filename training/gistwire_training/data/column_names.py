@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
-from gistwire_indexer.sources.lines import UTF8_BYTE_ORDER_MARK
+from gistwire_indexer.sources.lines import BoundedLines, LineTooLongError
 
 from gistwire_training.errors import RecipeError
 
@@ -33,7 +33,7 @@ class RenamedColumns(io.RawIOBase):
         RecipeError: an unknown field, or one column for two fields.
     """
 
-    def __init__(self, lines: io.BufferedIOBase | BinaryIO, columns: Mapping[str, str]) -> None:
+    def __init__(self, lines: BinaryIO, columns: Mapping[str, str]) -> None:
         if unknown := sorted(columns.keys() - FIELDS):
             raise RecipeError(
                 f"columns: no such field: {', '.join(unknown)}; known: {', '.join(sorted(FIELDS))}"
@@ -41,7 +41,7 @@ class RenamedColumns(io.RawIOBase):
         self._new_names = {column.lower(): field for field, column in columns.items()}
         if len(self._new_names) < len(columns):
             raise RecipeError("columns: a column can be mapped to one field only")
-        self._renamed = self._rename_lines(lines)
+        self._renamed = self._rename_lines(BoundedLines(lines))
         self._source = lines
         self._rest = b""
 
@@ -65,15 +65,22 @@ class RenamedColumns(io.RawIOBase):
             self._source.close()
         super().close()
 
-    def _rename_lines(self, lines: io.BufferedIOBase | BinaryIO) -> Iterator[bytes]:
+    def _rename_lines(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         is_json: bool | None = None
-        for number, line in enumerate(lines):
-            text = line.removeprefix(UTF8_BYTE_ORDER_MARK) if number == 0 else line
-            if is_json is None and text.strip():
-                is_json = text.lstrip().startswith(b"{")
-                yield self._rename_object(text) if is_json else self._rename_header(text)
+        while True:
+            try:
+                line = next(lines, None)
+            except LineTooLongError as error:
+                # What was read of it is too long for the reader as well, which reports it.
+                yield error.beginning + b"\n"
+                continue
+            if line is None:
+                return
+            if is_json is None and line.strip():
+                is_json = line.lstrip().startswith(b"{")
+                yield self._rename_object(line) if is_json else self._rename_header(line)
             else:
-                yield self._rename_object(text) if is_json else text
+                yield self._rename_object(line) if is_json else line
 
     def _rename_object(self, line: bytes) -> bytes:
         try:
@@ -89,10 +96,13 @@ class RenamedColumns(io.RawIOBase):
         choices = [
             (delimiter, next(csv.reader([text], delimiter=delimiter), [])) for delimiter in _DELIMITERS
         ]
-        delimiter, names = max(choices, key=lambda choice: len(choice[1]))
+        delimiter, names = max(choices, key=lambda choice: (self._known(choice[1]), len(choice[1])))
         header = io.StringIO()
         csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(self._rename(names))
         return header.getvalue().encode(errors="surrogateescape")
+
+    def _known(self, names: list[str]) -> int:
+        return sum(name.strip().lower() in self._new_names for name in names)
 
     def _rename(self, names: list[str]) -> list[str]:
         """The new names; "" for a column that has the name of a field for which another column stands."""

@@ -15,6 +15,7 @@ from gistwire_indexer.language import identify_language, normalize_language
 
 from gistwire_training.data.reading import RawPair
 from gistwire_training.data.wire_text import (
+    is_cut_off,
     remove_cut_sentence,
     remove_dateline,
     remove_headline_tags,
@@ -35,6 +36,15 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:['’.,-][^\W{_UNSPACED}
 _MIN_CHARACTERS_TO_TELL_LANGUAGE = 80
 
 
+# Languages that end a sentence with a space.
+_WITHOUT_STOPS = frozenset({"th"})
+
+# Earnings in the form of a wire: "Shr 28 cts vs 16 cts Net 9,387,000 vs 25,617,000".
+_TABLE_WORDS = frozenset(
+    {"avg", "cts", "div", "mths", "net", "oper", "qtly", "qtr", "revs", "shr", "shrs", "vs"}
+)
+
+
 class FilterLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a pair must be like. Lengths are in words; each character counts in scripts without spaces.
 
@@ -48,7 +58,7 @@ class FilterLimits(msgspec.Struct, frozen=True, kw_only=True):
         max_body_words: a longer body is no news story.
         min_summary_words: as for headlines.
         max_summary_words: a longer summary is a retelling.
-        max_digit_share: largest share of words with digits in headline or body; tables have more.
+        max_figure_share: largest share of figures, and of words that part them in tables, in the body.
         max_capitals_share: largest share of capitals among the letters of the body; tables have more.
         min_summary_support: smallest share of the content words of a summary that stand in headline or
             body. Below it the summary was written from something else, and teaches to invent.
@@ -62,8 +72,8 @@ class FilterLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_body_words: int = 4_000
     min_summary_words: int = 4
     max_summary_words: int = 120
-    max_digit_share: float = 0.25
-    max_capitals_share: float = 0.4
+    max_figure_share: float = 0.25
+    max_capitals_share: float = 0.5
     min_summary_support: float = 0.6
     min_rating: float = 0.0
 
@@ -92,7 +102,7 @@ def clean_pair(raw: RawPair, *, name: str = "", id_prefix: str = "") -> Pair:
     )
 
 
-def may_use_rating(raw: RawPair, limits: FilterLimits) -> bool:
+def may_use_summary(raw: RawPair, limits: FilterLimits) -> bool:
     """Whether a summary may be learnt from: unrated, or rated well by a reader who agreed to that use."""
     return raw.rating is None or (raw.consent and raw.rating >= limits.min_rating)
 
@@ -122,12 +132,16 @@ def _language(declared: str, text: str) -> str:
 
 
 def _is_too_short(pair: Pair, limits: FilterLimits) -> bool:
-    if pair.summary and len(words(pair.summary)) < limits.min_summary_words:
-        return True
-    # An article needs two texts, of which one can teach the other.
-    if (pair.headline or not pair.summary) and len(words(pair.headline)) < limits.min_headline_words:
-        return True
-    return (pair.body or not pair.summary) != "" and len(words(pair.body)) < limits.min_body_words
+    # It takes two texts, of which one can teach the other.
+    needs_both = not pair.summary
+    texts = (
+        (pair.headline, limits.min_headline_words, needs_both),
+        (pair.body, limits.min_body_words, needs_both),
+        (pair.summary, limits.min_summary_words, False),
+    )
+    return any(
+        (text != "" or is_needed) and len(words(text)) < minimum for text, minimum, is_needed in texts
+    )
 
 
 def _is_too_long(pair: Pair, limits: FilterLimits) -> bool:
@@ -139,25 +153,32 @@ def _is_too_long(pair: Pair, limits: FilterLimits) -> bool:
 
 
 def _is_table(pair: Pair, limits: FilterLimits) -> bool:
-    return any(_digit_share(text) > limits.max_digit_share for text in (pair.headline, pair.body)) or (
-        _capitals_share(pair.body) > limits.max_capitals_share
+    return (
+        _figure_share(pair.body) > limits.max_figure_share
+        or _capitals_share(pair.body) > limits.max_capitals_share
     )
 
 
-def _digit_share(text: str) -> float:
+def _figure_share(text: str) -> float:
     found = words(text)
-    return sum(any(map(str.isdigit, word)) for word in found) / max(len(found), 1)
+    figures = sum(word.lower() in _TABLE_WORDS or any(map(str.isdigit, word)) for word in found)
+    return figures / max(len(found), 1)
 
 
 def _capitals_share(text: str) -> float:
     return sum(map(str.isupper, text)) / max(sum(map(str.isalpha, text)), 1)
 
 
-def _repeats_headline(pair: Pair, limits: FilterLimits) -> bool:  # noqa: ARG001  # filters are called alike
+def _is_cut_off(pair: Pair, _: FilterLimits) -> bool:
+    is_body_cut = pair.body != "" and pair.language not in _WITHOUT_STOPS and is_cut_off(pair.body)
+    return is_body_cut or pair.headline.endswith((" ...", " …"))
+
+
+def _repeats_headline(pair: Pair, _: FilterLimits) -> bool:
     return pair.headline != "" and _folded(pair.headline) == _folded(pair.body)
 
 
-def _summary_is_headline(pair: Pair, limits: FilterLimits) -> bool:  # noqa: ARG001
+def _summary_is_headline(pair: Pair, _: FilterLimits) -> bool:
     return pair.summary != "" and _folded(pair.summary) == _folded(pair.headline)
 
 
@@ -183,6 +204,7 @@ FILTERS: Mapping[str, Callable[[Pair, FilterLimits], bool]] = MappingProxyType(
         "too short": _is_too_short,
         "too long": _is_too_long,
         "table": _is_table,
+        "cut off": _is_cut_off,
         "body repeats headline": _repeats_headline,
         "summary is headline": _summary_is_headline,
         "summary unsupported": _is_unsupported,

@@ -2,9 +2,10 @@
 
 import gzip
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from gistwire_indexer.errors import ArticleError, SourceError
@@ -12,6 +13,9 @@ from gistwire_indexer.sources import RawArticle, SourceRecord, read_source
 
 from gistwire_training.data.column_names import RenamedColumns
 from gistwire_training.errors import TrainingDataError
+
+_STANDARD_INPUT = "-"
+_GZIP_MAGIC = b"\x1f\x8b"
 
 _SUMMARY = "summary"
 _RATING = "rating"
@@ -82,9 +86,12 @@ def read_file(source: FileSource) -> Iterator[PairRecord]:
     """
     try:
         for record in _records(source):
-            yield _pair_record(record, source)
-    except (SourceError, OSError) as error:
-        raise TrainingDataError(f"{source.path}: {error}") from error
+            yield _pair_record(record)
+    except SourceError as error:
+        reason = str(error).removeprefix(f"{source.path}: ").removeprefix(f"{_STANDARD_INPUT}: ")
+        raise TrainingDataError(f"{source.path}: {reason}") from error
+    except OSError as error:
+        raise TrainingDataError(f"{source.path}: cannot be read: {error}") from error
 
 
 def _records(source: FileSource) -> Iterator[SourceRecord]:
@@ -93,22 +100,24 @@ def _records(source: FileSource) -> Iterator[SourceRecord]:
         return
     with source.path.open("rb") as opened:
         stream = io.BufferedReader(opened)
-        is_compressed = stream.peek(2).startswith(b"\x1f\x8b")
-        lines = gzip.GzipFile(fileobj=stream) if is_compressed else stream
+        is_compressed = stream.peek(2).startswith(_GZIP_MAGIC)
+        lines: BinaryIO = gzip.open(stream) if is_compressed else stream
         # Standard input is the one stream that the reader of sources takes from its caller.
-        yield from read_source("-", stdin=io.BufferedReader(RenamedColumns(lines, source.columns)))
+        renamed = io.BufferedReader(RenamedColumns(lines, source.columns))
+        for record in read_source(_STANDARD_INPUT, stdin=renamed):
+            yield replace(record, origin=str(source.path))
 
 
-def _pair_record(record: SourceRecord, source: FileSource) -> PairRecord:
+def _pair_record(record: SourceRecord) -> PairRecord:
     if record.fields is None:
         return PairRecord(record, None, record.error)
     try:
-        return PairRecord(record, _pair(record.fields, source), None)
+        return PairRecord(record, _pair(record.fields), None)
     except ArticleError as error:
         return PairRecord(record, None, error)
 
 
-def _pair(article: RawArticle, source: FileSource) -> RawPair:
+def _pair(article: RawArticle) -> RawPair:
     more = {name.lower(): value for name, value in article.metadata.items()}
     if not (article.headline.strip() or article.body.strip()):
         raise ArticleError("", "there is neither a headline nor a body")

@@ -18,17 +18,16 @@ from gistwire_training.pairs import Split, split_of
 _MAX_COMPARED = 200
 
 
-def assign_splits(texts: Mapping[str, str]) -> dict[str, Split]:
-    """Gives each article its split; near-duplicates get one together.
+def assign_splits(groups: Mapping[str, str]) -> dict[str, Split]:
+    """Gives each article the split of its group.
 
-    The split of a group is that of its smallest identifier, so it depends neither on the order of the articles
-    nor on the run. A new article can move a group only by joining it, with a smaller identifier.
+    It depends neither on the order of the articles nor on the run. A new article can move a group only by
+    joining it with a smaller identifier.
 
     Args:
-        texts: headline and body of each article, by its identifier.
+        groups: for each identifier that of its group, as `group_near_duplicates` returns them.
     """
-    splits = {id_: split_of(group) for id_, group in group_near_duplicates(texts).items()}
-    return {id_: splits[id_] for id_ in texts}
+    return {id_: split_of(group) for id_, group in groups.items()}
 
 
 def group_near_duplicates(texts: Mapping[str, str]) -> dict[str, str]:

@@ -16,27 +16,34 @@ _AGENCIES = (
 )
 
 # "TORONTO, Canada -- ", "SAN FRANCISCO (Reuters) - ", "NEW YORK, May 9 (AP) – ", "WASHINGTON : "
-_DAY = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:, \d{4})?"
+_DAY = r"(?i:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[A-Za-z]*\.? \d{1,2}(?:, \d{4})?"
 _PLACE = r"(?:[A-Z][A-Z.'’/-]+|[A-Z]\.(?:[A-Z]\.)*)(?:[ ,]+(?:de|la|[A-Z][A-Z.'’/-]+|[A-Z]\.(?:[A-Z]\.)*))*"
+_NAME = r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]+){0,2}"
 _REGION = r"(?:, ?[A-Z][\w.'’-]*(?: (?:of |the )?[A-Z][\w.'’-]*){0,3}){0,2}"
 _DASH = r"\s*(?:--+|–|—|(?<=\s)-(?=\s))\s*"
 _DATELINE = re.compile(
-    rf"(?:(?P<place>{_PLACE}){_REGION}(?:,? {_DAY})?(?P<agency>,? ?\([^()]{{2,40}}\)|,? {_DAY}| \w+\.com)?"
-    rf"|[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]+){{0,2}}{_REGION} ?\((?:{_AGENCIES})\)"
-    rf"|(?:{_AGENCIES})|[A-Z]{{2,}}[\w .]*\((?:{_AGENCIES})\))"
-    rf"(?:{_DASH}|\s+:\s+)(?=\S)"
+    rf"(?:(?:{_PLACE}{_REGION}|{_NAME}{_REGION}(?= ?\((?:{_AGENCIES})\))|{_NAME}, {_NAME}(?=\s*(?:--|–|—))"
+    rf"|{_NAME}(?=, {_DAY}\s)|[A-Z][a-z]+(?= --? )|{_DAY})"
+    rf"(?:[.,]* {_DAY}\.?)?(?:,? ?\([^()]{{2,40}}\)| \w+\.com)?|(?:{_AGENCIES}))"
+    rf"(?:{_DASH}|\s*:\s+)(?=[\"'“‘(\[$€£]*[A-Z0-9]|eBay\b|iP)"
 )
 _BYLINE = re.compile(
     r"(?:By|BY) (?:[A-Z][\w.'’-]+(?: (?:and|AND|[A-Z][\w.'’-]+)){1,6})"
     r"(?:, (?:[A-Z][\w.'’-]+ ?){1,4})?(?:\n|,? (?=(?:[A-Z]{3,}[ ,]|[A-Z][\w ]+ \()))"
 )
 
-_SIGN_OFF = re.compile(r"(?:(?<=[.!?\"”'’)])|\n|\s)\s*(?:REUTER|Reuter|reuter)S?(?:[ .]{0,4}|\^M)*$")
+# Feeds that copy a web page begin with the way to it: "India News > ".
+_BREADCRUMBS = re.compile(r"(?:[A-Z][\w:&]*(?: [A-Z][\w:&]*){0,3} > )+")
+
+_SIGN_OFF = re.compile(
+    r"(?:(?<=[.!?\"”'’)])|\n|\s)\s*(?:REUTER|Reuter|reuter)S?(?:[ .]{0,4}|\^M)*$|\s-[\w-]+\.com$"
+)
 _COPYRIGHT = re.compile(r"\s*(?:\(c\)|©|Copyright) ?(?:\d{4}|AP|Reuters)[^\n]{0,120}$", re.IGNORECASE)
 _CONTROL_CARETS = re.compile(r"\^[A-Z](?!\w)")
 
 _QUOTE_LINKS = re.compile(
     r" ?\((?:<?[A-Z0-9.^=-]{1,12}>?(?:: ?|, ))+(?:Quote|quote|Cotización|news|Profile|Research)[^()]*\)?"
+    r"| ?\((?:[A-Z.]{1,8} ?: ?[A-Za-z]{2,8}|[A-Za-z]{2,8} ?: ?[A-Z.]{1,8})(?: ?- ?[a-zA-Z]+)+ ?\)"
     r"|, (?:Quote|Profile|Research)(?:, (?:Quote|Profile|Research))*\)"
 )
 _EXCHANGE_TICKER = re.compile(
@@ -45,19 +52,20 @@ _EXCHANGE_TICKER = re.compile(
 _RIC = re.compile(r" ?\((?:[A-Z0-9^]{1,8}\.[A-Z]{1,3}|\.[A-Z0-9]{2,6})\)")
 
 # "<SWSZ.Z>" is a ticker, "<biow>" one that was misspelt; "<Bohai Aluminium Industries Ltd>" is the name itself.
-_TICKER = re.compile(r" ?<[A-Z0-9.,=^/& -]{0,12}>|<[a-z.]{1,5}>")
-_BRACKETED_NAME = re.compile(r"<([^<>\n]{2,100})>")
+_TICKER = re.compile(r" ?<[A-Z0-9.,=^/& -]{0,12}[>)]|<[a-z.]{1,5}>")
+# Opening brackets that are never closed, or closed by the wrong sign, are misprints of the wire.
+_BRACKETED_NAME = re.compile(r"<([^<>\n]{2,100})>|<([^<>()\n]{2,60})\)|<(?=[A-Z])")
 _CUT_MARKUP = re.compile(r"<(?:/?(?:a|img|font|br|p|b|i)\b|!--)[^<>]*$", re.IGNORECASE)
 
-_HEADLINE_AGENCY = re.compile(
-    rf"\s*\((?:{_AGENCIES}|[Uu][Pp][Dd][Aa][Tt][Ee] ?\d*|SiliconValley\.com|TheDeal\.com)\)$"
+_HEADLINE_AGENCY = re.compile(rf"\s*\((?:{_AGENCIES}|(?i:update) ?\d*)\)$| -\d-$")
+_HEADLINE_UPDATE = re.compile(
+    r"^(?:(?:UPDATE|WRAPUP|RPT|CORRECTED|BREAKING) ?\d*\s?[-:]+\s?)+(?=\S)", re.IGNORECASE
 )
-_HEADLINE_UPDATE = re.compile(r"^(?:(?:UPDATE|WRAPUP|RPT|CORRECTED) ?\d*\s?[-:]+\s?|BREAKING: )+(?=\S)")
 
 _BACKSLASHES = re.compile(r"\\+n?(?=\s|$)|\\+(?=['\"])|\\+")
-_SPACED_CLITIC = re.compile(r"(?<=\w) (?=['’](?:s|t|re|ve|ll|d|m)\b(?!['’]))")
+_SPACED_CLITIC = re.compile(r"(?<=[\w.!]) (?=['’](?:s|t|re|ve|ll|d|m)\b(?!['’]))|(?<=s) (?=' )")
 _SPLIT_NEGATION = re.compile(r"\b(are|can|could|did|do|does|had|has|have|is|should|was|were|wo|would)n '?t\b")
-_SPACED_MARK = re.compile(r"(?<=\w) (?=[,;](?: |$)|\.(?:$|\n| [A-Z\"“]))")
+_SPACED_MARK = re.compile(r"(?<=[\w.]) (?=[,;](?: |$)|\.(?:$|\n| [A-Z\"“]))")
 _STRAY_N = re.compile(r"(?<=[.!?\"”]) ?n$")
 _SPACES = re.compile(r"[ \t]{2,}")
 
@@ -68,7 +76,8 @@ _LOST_APOSTROPHE = re.compile(r"(?<=[A-Za-z])â ?(?=(?:s|t|re|ve|ll|d|m)\b)")
 _LOST_SIGN = re.compile(r"(?<!\w)â(?!\w)")
 _LOST_RUPEE = re.compile("â\x82?¹")
 
-_SENTENCE_END = re.compile(r"[.!?…。！？।؟۔:]['\"”’»)\]」』）]*$")
+# Three dots end what a feed cut off.
+_SENTENCE_END = re.compile(r"(?:(?<!\.)\.|[!?。！？।؟۔:])['\"”’»)\]」』）]*$")
 
 
 def repair_encoding(text: str) -> str:
@@ -92,11 +101,12 @@ def remove_tickers(text: str) -> str:
     """
     text = _QUOTE_LINKS.sub("", _CUT_MARKUP.sub("", text))
     text = _RIC.sub("", _EXCHANGE_TICKER.sub("", text))
-    return _BRACKETED_NAME.sub(r"\1", _TICKER.sub("", text))
+    return _BRACKETED_NAME.sub(_name_of, _TICKER.sub("", text))
 
 
 def remove_dateline(body: str) -> str:
     """Removes bylines, agencies, places and days before the first sentence: "BOSTON, May 9 (AP) -- "."""
+    body = _BREADCRUMBS.sub("", body, count=1) if " > " in body[:80] else body
     for _ in range(3):
         shorter = _BYLINE.sub("", body.lstrip(), count=1) if body.lstrip()[:3].lower() == "by " else body
         match = _DATELINE.match(shorter)
@@ -115,11 +125,15 @@ def remove_sign_off(body: str) -> str:
 
 def remove_cut_sentence(body: str, language: str) -> str:
     """Removes a last sentence that was cut off, if others stand before it."""
-    if not body or _SENTENCE_END.search(body):
+    if not is_cut_off(body):
         return body
     sentences = split_sentences(body, language)
-    whole = [sentence for sentence in sentences[:-1] if _SENTENCE_END.search(sentence.text)]
-    return body[: sentences[-2].end] if whole and whole[-1] is sentences[-2] else body
+    return body[: sentences[-2].end] if len(sentences) > 1 and not is_cut_off(sentences[-2].text) else body
+
+
+def is_cut_off(text: str) -> bool:
+    """Tells whether a text ends within a sentence, as far as signs tell; three dots count as such an end."""
+    return not _SENTENCE_END.search(text)
 
 
 def remove_headline_tags(headline: str) -> str:
@@ -136,6 +150,10 @@ def _read_as_utf8(match: re.Match[str]) -> str:
         return encoded.decode()
     except UnicodeDecodeError:
         return match[0]
+
+
+def _name_of(match: re.Match[str]) -> str:
+    return match[1] or match[2] or ""
 
 
 def _space_of(match: re.Match[str]) -> str:

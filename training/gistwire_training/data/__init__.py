@@ -1,0 +1,1 @@
+"""The data of training: read, cleaned, filtered, split and augmented."""
