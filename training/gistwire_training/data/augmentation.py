@@ -131,7 +131,9 @@ class AugmentedPairs:
         supporters = Counter(term for support in supports for term in support)
         kept: list[str] = []
         for sentence, support in zip(rest, supports[len(lead) :], strict=True):
-            if draw.random() < self._options.sentence_dropout and all(supporters[term] > 1 for term in support):
+            if draw.random() < self._options.sentence_dropout and all(
+                supporters[term] > 1 for term in support
+            ):
                 supporters.subtract(support)
             else:
                 kept.append(sentence)

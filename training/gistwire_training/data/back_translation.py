@@ -130,8 +130,6 @@ def _batches(pairs: Sequence[Pair], size: int) -> Iterator[tuple[int, list[Pair]
 
 
 def _there_and_back(batch: list[Pair], forward: Translator, back: Translator) -> list[str]:
-    sentences = [
-        [sentence.text for sentence in split_sentences(pair.body, pair.language)] for pair in batch
-    ]
+    sentences = [[sentence.text for sentence in split_sentences(pair.body, pair.language)] for pair in batch]
     returned = iter(back.translate(forward.translate([text for texts in sentences for text in texts])))
     return [" ".join(filter(None, (next(returned).strip() for _ in texts))) for texts in sentences]

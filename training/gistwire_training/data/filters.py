@@ -139,9 +139,7 @@ def _is_too_short(pair: Pair, limits: FilterLimits) -> bool:
         (pair.body, limits.min_body_words, needs_both),
         (pair.summary, limits.min_summary_words, False),
     )
-    return any(
-        (text != "" or is_needed) and len(words(text)) < minimum for text, minimum, is_needed in texts
-    )
+    return any((text != "" or is_needed) and len(words(text)) < minimum for text, minimum, is_needed in texts)
 
 
 def _is_too_long(pair: Pair, limits: FilterLimits) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import groupby
@@ -89,21 +89,15 @@ def prepare(
     if not pairs:
         raise TrainingDataError("no pair is left after cleaning and filtering")
     groups = group_near_duplicates({pair.id: f"{pair.headline}\n{pair.body}" for pair in pairs})
-    splits = assign_splits(groups)
     report_progress(PreparationProgress("writing", "", articles))
-    for split in SPLITS:
-        members = (pair for pair in pairs if splits[pair.id] == split)
-        write_pairs(target_folder / f"{split}.jsonl", _with_targets(members, split, options))
-    report = PreparationReport(
-        sources=[_report(*each, splits) for each in zip(sources, intakes, strict=True)],
-        splits=_count(pairs, splits),
-        with_summary=_count((pair for pair in pairs if pair.summary), splits),
-        near_duplicates=sum(id_ != group for id_, group in groups.items()),
+    return _write(
+        sources=sources,
+        intakes=intakes,
+        pairs=pairs,
+        groups=groups,
+        target_folder=target_folder,
         options=options,
-        versions={name: version(name) for name in _DECIDING_PACKAGES} | {"python": platform.python_version()},
     )
-    _write_manifest(target_folder / MANIFEST_FILE, report)
-    return report
 
 
 def _take_in(
@@ -197,6 +191,33 @@ def _sample(intakes: Sequence[_Intake], options: PreparationOptions) -> None:
             intake.kept = drawn[:wanted]
 
 
+def _write(
+    *,
+    sources: Sequence[Source],
+    intakes: Sequence[_Intake],
+    pairs: Sequence[Pair],
+    groups: Mapping[str, str],
+    target_folder: Path,
+    options: PreparationOptions,
+) -> PreparationReport:
+    """Writes the splits, and last the manifest: where it is, the splits are those that it tells of."""
+    splits = assign_splits(groups)
+    (target_folder / MANIFEST_FILE).unlink(missing_ok=True)
+    for split in SPLITS:
+        members = (pair for pair in pairs if splits[pair.id] == split)
+        write_pairs(target_folder / f"{split}.jsonl", _with_targets(members, split, options))
+    report = PreparationReport(
+        sources=[_report(*each, splits) for each in zip(sources, intakes, strict=True)],
+        splits=_count(pairs, splits),
+        with_summary=_count((pair for pair in pairs if pair.summary), splits),
+        near_duplicates=sum(id_ != group for id_, group in groups.items()),
+        options=options,
+        versions={name: version(name) for name in _DECIDING_PACKAGES} | {"python": platform.python_version()},
+    )
+    _write_manifest(target_folder / MANIFEST_FILE, report)
+    return report
+
+
 def _with_targets(pairs: Iterable[Pair], split: Split, options: PreparationOptions) -> Iterator[Pair]:
     """The pairs of a split; those of training get the pseudo-summaries that are wanted."""
     for pair in pairs:
@@ -208,7 +229,7 @@ def _with_targets(pairs: Iterable[Pair], split: Split, options: PreparationOptio
             yield pair
 
 
-def _report(source: Source, intake: _Intake, splits: dict[str, Split]) -> SourceReport:
+def _report(source: Source, intake: _Intake, splits: Mapping[str, Split]) -> SourceReport:
     return SourceReport(
         location=_location(source),
         sha256=_file_sha256(source.path) if isinstance(source, FileSource) else "",
@@ -223,7 +244,7 @@ def _location(source: Source) -> str:
     return str(source.path) if isinstance(source, FileSource) else source.target
 
 
-def _count(pairs: Iterable[Pair], splits: dict[str, Split]) -> dict[Split, int]:
+def _count(pairs: Iterable[Pair], splits: Mapping[str, Split]) -> dict[Split, int]:
     counts = Counter(splits[pair.id] for pair in pairs)
     return {split: counts[split] for split in SPLITS}
 
@@ -240,5 +261,5 @@ def _file_sha256(path: Path) -> str:
 def _write_manifest(path: Path, report: PreparationReport) -> None:
     """Writes the manifest, which appears whole or not at all."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(report, enc_hook=str), indent=2) + b"\n")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     partial.replace(path)

@@ -98,14 +98,16 @@ def _records(source: FileSource) -> Iterator[SourceRecord]:
     if not source.columns:
         yield from read_source(str(source.path))
         return
-    with source.path.open("rb") as opened:
-        stream = io.BufferedReader(opened)
-        is_compressed = stream.peek(2).startswith(_GZIP_MAGIC)
-        lines: BinaryIO = gzip.open(stream) if is_compressed else stream
+    with source.path.open("rb") as opened, _decompressed(opened) as lines:
         # Standard input is the one stream that the reader of sources takes from its caller.
         renamed = io.BufferedReader(RenamedColumns(lines, source.columns))
         for record in read_source(_STANDARD_INPUT, stdin=renamed):
             yield replace(record, origin=str(source.path))
+
+
+def _decompressed(stream: io.BufferedReader) -> BinaryIO:
+    is_compressed = stream.peek(2).startswith(_GZIP_MAGIC)
+    return io.BufferedReader(gzip.GzipFile(fileobj=stream)) if is_compressed else stream
 
 
 def _pair_record(record: SourceRecord) -> PairRecord:

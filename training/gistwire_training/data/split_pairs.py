@@ -26,7 +26,9 @@ class SplitPairs:
             RecipeError: they are for validation or test.
         """
         if self.split != "train":
-            raise RecipeError(f"the {self.split} split is for measuring: it can be neither trained on nor augmented")
+            raise RecipeError(
+                f"the {self.split} split is for measuring: it can be neither trained on nor augmented"
+            )
         return self.pairs
 
 

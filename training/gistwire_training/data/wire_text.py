@@ -17,10 +17,14 @@ _AGENCIES = (
 
 # "TORONTO, Canada -- ", "SAN FRANCISCO (Reuters) - ", "NEW YORK, May 9 (AP) – ", "WASHINGTON : "
 _DAY = r"(?i:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[A-Za-z]*\.? \d{1,2}(?:, \d{4})?"
-_PLACE = r"(?:[A-Z][A-Z.'’/-]+|[A-Z]\.(?:[A-Z]\.)*)(?:[ ,]+(?:de|la|[A-Z][A-Z.'’/-]+|[A-Z]\.(?:[A-Z]\.)*))*"
+_PLACE = r"[A-Z][A-Z.'’/-]+(?:[ ,]+(?:de|la|[A-Z][A-Z.'’/-]+)){0,7}"
 _NAME = r"[A-Z][\w.'’-]+(?: [A-Z][\w.'’-]+){0,2}"
 _REGION = r"(?:, ?[A-Z][\w.'’-]*(?: (?:of |the )?[A-Z][\w.'’-]*){0,3}){0,2}"
 _DASH = r"\s*(?:--+|–|—|(?<=\s)-(?=\s))\s*"
+# A byline, an agency and a place; what is longer is a first clause in capitals.
+_MAX_DATELINES = 3
+_MAX_DATELINE_WORDS = 12
+_MAX_DATELINE_CHARACTERS = 200
 _DATELINE = re.compile(
     rf"(?:(?:{_PLACE}{_REGION}|{_NAME}{_REGION}(?= ?\((?:{_AGENCIES})\))|{_NAME}, {_NAME}(?=\s*(?:--|–|—))"
     rf"|{_NAME}(?=, {_DAY}\s)|[A-Z][a-z]+(?= --? )|{_DAY})"
@@ -49,12 +53,12 @@ _QUOTE_LINKS = re.compile(
 _EXCHANGE_TICKER = re.compile(
     r" ?\((?:(?:NASDAQ|Nasdaq|NYSE|AMEX|Amex|LSE|OTC|TSX|NSE|BSE)[A-Z]{0,3}: ?[A-Za-z0-9.]{1,8}(?:[,;] )?)+\)"
 )
-_RIC = re.compile(r" ?\((?:[A-Z0-9^]{1,8}\.[A-Z]{1,3}|\.[A-Z0-9]{2,6})\)")
+_RIC = re.compile(r" ?\((?:(?:[A-Z0-9^]{1,8}[.>][A-Z]{1,3}|\.[A-Z0-9]{2,6})[)>]|[A-Z]{1,8} [A-Z]{1,3}>)")
 
 # "<SWSZ.Z>" is a ticker, "<biow>" one that was misspelt; "<Bohai Aluminium Industries Ltd>" is the name itself.
 _TICKER = re.compile(r" ?<[A-Z0-9.,=^/& -]{0,12}[>)]|<[a-z.]{1,5}>")
 # Opening brackets that are never closed, or closed by the wrong sign, are misprints of the wire.
-_BRACKETED_NAME = re.compile(r"<([^<>\n]{2,100})>|<([^<>()\n]{2,60})\)|<(?=[A-Z])")
+_BRACKETED_NAME = re.compile(r"<([^<>\s][^<>\n]{1,100})>|<([^<>()\s][^<>()\n]{1,60})\)|<(?=[A-Z])")
 _CUT_MARKUP = re.compile(r"<(?:/?(?:a|img|font|br|p|b|i)\b|!--)[^<>]*$", re.IGNORECASE)
 
 _HEADLINE_AGENCY = re.compile(rf"\s*\((?:{_AGENCIES}|(?i:update) ?\d*)\)$| -\d-$")
@@ -64,7 +68,9 @@ _HEADLINE_UPDATE = re.compile(
 
 _BACKSLASHES = re.compile(r"\\+n?(?=\s|$)|\\+(?=['\"])|\\+")
 _SPACED_CLITIC = re.compile(r"(?<=[\w.!]) (?=['’](?:s|t|re|ve|ll|d|m)\b(?!['’]))|(?<=s) (?=' )")
-_SPLIT_NEGATION = re.compile(r"\b(are|can|could|did|do|does|had|has|have|is|should|was|were|wo|would)n '?t\b")
+_SPLIT_NEGATION = re.compile(
+    r"\b(are|ca|could|did|do|does|had|has|have|is|should|was|were|wo|would) n['’]t\b"
+)
 _SPACED_MARK = re.compile(r"(?<=[\w.]) (?=[,;](?: |$)|\.(?:$|\n| [A-Z\"“]))")
 _STRAY_N = re.compile(r"(?<=[.!?\"”]) ?n$")
 _SPACES = re.compile(r"[ \t]{2,}")
@@ -107,14 +113,11 @@ def remove_tickers(text: str) -> str:
 def remove_dateline(body: str) -> str:
     """Removes bylines, agencies, places and days before the first sentence: "BOSTON, May 9 (AP) -- "."""
     body = _BREADCRUMBS.sub("", body, count=1) if " > " in body[:80] else body
-    for _ in range(3):
-        shorter = _BYLINE.sub("", body.lstrip(), count=1) if body.lstrip()[:3].lower() == "by " else body
-        match = _DATELINE.match(shorter)
-        if match and not _is_sentence(match[0]):
-            shorter = shorter[match.end() :]
-        if shorter == body:
+    for _ in range(_MAX_DATELINES):
+        match = _BYLINE.match(body) or _DATELINE.match(body, 0, _MAX_DATELINE_CHARACTERS)
+        if not match or len(match[0].split()) > _MAX_DATELINE_WORDS:
             break
-        body = shorter.lstrip()
+        body = body[match.end() :].lstrip()
     return body
 
 
@@ -160,8 +163,3 @@ def _space_of(match: re.Match[str]) -> str:
     """What stands in the place of backslashes: nothing before a quote or white space, else a space."""
     following = match.string[match.end() : match.end() + 1]
     return "" if not following or following.isspace() or following in "'\"" else " "
-
-
-def _is_sentence(dateline: str) -> bool:
-    """Tells a first clause in capitals from a dateline, which is short."""
-    return len(dateline.split()) > 12
