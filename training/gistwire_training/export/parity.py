@@ -48,7 +48,7 @@ def measure_parity(checkpoint: CopyingBart, exported: Path, examples: Sequence[E
             no_repeat_ngram_size=3,
             max_decoding_length=checkpoint.max_target_tokens,
         )
-        found = [checkpoint.tokenizer.token_to_id(token) for token in result[0].hypotheses[0]]
+        found = [int(checkpoint.tokenizer.token_to_id(token) or 0) for token in result[0].hypotheses[0]]
         shares.append(_common_share(expected, found))
     return Parity(len(shares), sum(share == 1 for share in shares) / len(shares), sum(shares) / len(shares))
 
