@@ -16,17 +16,13 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from gistwire_models.encoder_folder import (
-    TOKENIZER_FILE,
     EncoderDescription,
     Quantization,
     derive_version,
     read_description,
-    write_description,
 )
 from gistwire_models.errors import GistwireModelError, ModelFormatError, ModelNotFoundError
-
-WEIGHTS_FILE = "model.safetensors"
-CONFIG_FILE = "config.json"
+from gistwire_models.model_folder import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, write_description
 
 _MAX_TOKENS = 256
 """Longest input, in tokens: the length all-MiniLM-L6-v2 is used at (its ``sentence_bert_config.json``)."""

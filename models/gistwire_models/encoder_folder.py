@@ -1,15 +1,11 @@
 """The folder of a converted text encoder: written by conversion.py, read by local_encoder.py."""
 
-import hashlib
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from gistwire_models.errors import ModelFormatError, ModelNotFoundError
-
-TOKENIZER_FILE = "tokenizer.json"
-DESCRIPTION_FILE = "gistwire.json"
+from gistwire_models.model_folder import derive_version_of, read_description_of
 
 # Part of every version: raise it when the same weights would be converted to something else.
 _CONVERTER_VERSION = 1
@@ -43,18 +39,7 @@ def read_description(folder: Path) -> EncoderDescription:
         ModelNotFoundError: there is no converted encoder in `folder`.
         ModelFormatError: the description cannot be read.
     """
-    path = folder / DESCRIPTION_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=EncoderDescription)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ModelNotFoundError(f"no encoder in {folder}: {DESCRIPTION_FILE} is missing") from error
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelFormatError(f"{path} cannot be read: {error}") from error
-
-
-def write_description(folder: Path, description: EncoderDescription) -> None:
-    """Writes what a folder says about its encoder."""
-    (folder / DESCRIPTION_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(description)) + b"\n")
+    return read_description_of(EncoderDescription, folder, model="encoder")
 
 
 def derive_version(weights: Path, tokenizer: Path, quantization: Quantization) -> str:
@@ -65,11 +50,6 @@ def derive_version(weights: Path, tokenizer: Path, quantization: Quantization) -
     Raises:
         ModelNotFoundError: a file is missing.
     """
-    digest = hashlib.blake2b(digest_size=6)
-    for path in (weights, tokenizer):
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except FileNotFoundError as error:
-            raise ModelNotFoundError(f"{path} is missing") from error
-    return f"{digest.hexdigest()}-{quantization}-{_CONVERTER_VERSION}"
+    return derive_version_of(
+        (weights, tokenizer), quantization=quantization, converter_version=_CONVERTER_VERSION
+    )

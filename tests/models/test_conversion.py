@@ -13,10 +13,10 @@ from gistwire_models.encoder_folder import (
     Quantization,
     derive_version,
     read_description,
-    write_description,
 )
 from gistwire_models.errors import GistwireModelError, ModelFormatError, ModelNotFoundError
 from gistwire_models.local_encoder import LocalEncoder
+from gistwire_models.model_folder import write_description
 from safetensors.numpy import load_file, save_file
 
 from tests.models.tiny_bert import CONFIG, Weights, embed, write_tiny_bert

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from gistwire_models.encoder_folder import EncoderDescription, read_description, write_description
+from gistwire_models.encoder_folder import EncoderDescription, read_description
 from gistwire_models.errors import ModelFormatError, ModelNotFoundError
+from gistwire_models.model_folder import write_description
 
 DESCRIPTION = EncoderDescription(name="n", version="v", dimension=3, max_tokens=8, pooling="mean")
 

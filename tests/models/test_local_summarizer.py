@@ -16,6 +16,7 @@ from gistwire_models.errors import (
     ModelUnavailableError,
 )
 from gistwire_models.local_summarizer import LocalSummarizer, _Job
+from gistwire_models.model_folder import TOKENIZER_FILE
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
@@ -24,7 +25,7 @@ from gistwire_models.summarizer import (
     Summarizer,
     SummaryRequest,
 )
-from gistwire_models.summarizer_folder import TOKENIZER_FILE, VOCABULARY_MAP_FILE, read_always_allowed
+from gistwire_models.summarizer_folder import VOCABULARY_MAP_FILE, read_always_allowed
 from gistwire_models.summary_draft import Draft
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

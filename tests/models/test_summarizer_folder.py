@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 from gistwire_models.errors import ModelFormatError, ModelNotFoundError
+from gistwire_models.model_folder import DESCRIPTION_FILE, write_description
 from gistwire_models.summarizer_folder import (
-    DESCRIPTION_FILE,
     VOCABULARY_MAP_FILE,
     SummarizerDescription,
     read_always_allowed,
     read_summarizer_description,
-    write_summarizer_description,
 )
 
 DESCRIPTION = SummarizerDescription(
@@ -19,7 +18,7 @@ DESCRIPTION = SummarizerDescription(
 
 
 def test_a_description_is_read_as_it_was_written(tmp_path: Path) -> None:
-    write_summarizer_description(tmp_path, DESCRIPTION)
+    write_description(tmp_path, DESCRIPTION)
     assert read_summarizer_description(tmp_path) == DESCRIPTION
 
 

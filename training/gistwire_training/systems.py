@@ -2,22 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 from gistwire_models.combined_summarizer import CombinedSummarizer
 from gistwire_models.encoder import Priority
 from gistwire_models.extractive import ExtractiveSummarizer
-from gistwire_models.local_encoder import LocalEncoder
 from gistwire_models.local_summarizer import LocalSummarizer
-from gistwire_models.summarizer import Candidate, Candidates, Summarizer, SummaryRequest
+from gistwire_models.summarizer import Summarizer
 from gistwire_server.faithfulness import Source
 from gistwire_server.scoring import Scorer
 
+from gistwire_training.candidates import MAX_TOKENS, candidates_of
+from gistwire_training.evaluation import CountingEncoder
+from gistwire_training.evaluation.tasks import article_of
 from gistwire_training.pairs import Pair
-
-_MAX_TOKENS = 64
 
 
 class GeneratedSystem:
@@ -48,8 +48,9 @@ class GeneratedSystem:
             await summarizer.close()
 
     async def _one(self, summarizer: Summarizer, pair: Pair) -> str:
-        candidates = await candidates_of(summarizer, pair, candidates=1)
-        return candidates[0].text if candidates else ""
+        if not pair.body.strip():
+            return ""
+        return (await candidates_of(summarizer, pair))[0].text
 
 
 class ServedSystem:
@@ -67,7 +68,7 @@ class ServedSystem:
     def __init__(
         self,
         folder: Path,
-        open_encoder: Callable[[], LocalEncoder],
+        open_encoder: Callable[[], CountingEncoder],
         *,
         name: str = "served",
         candidates: int = 4,
@@ -76,6 +77,7 @@ class ServedSystem:
         self._folder = folder
         self._open_encoder = open_encoder
         self._candidates = candidates
+        self._scorer = Scorer()
 
     def summarize(self, pairs: Sequence[Pair]) -> list[str]:
         """Returns the texts, as System says. Runs an event loop: not to be called from within one.
@@ -90,7 +92,7 @@ class ServedSystem:
             return list(await asyncio.gather(*(self._one(summarizer, encoder, pair) for pair in pairs)))
 
     @asynccontextmanager
-    async def _engines(self) -> AsyncGenerator[tuple[CombinedSummarizer, LocalEncoder], None]:
+    async def _engines(self) -> AsyncGenerator[tuple[CombinedSummarizer, CountingEncoder], None]:
         encoder = self._open_encoder()
         generating = LocalSummarizer.load(self._folder)
         extracting = ExtractiveSummarizer(encoder, encoder.count_tokens, cache_bytes=0)
@@ -101,42 +103,21 @@ class ServedSystem:
             await summarizer.close()
             await encoder.close()
 
-    async def _one(self, summarizer: Summarizer, encoder: LocalEncoder, pair: Pair) -> str:
-        candidates = await candidates_of(summarizer, pair, candidates=self._candidates)
-        if not candidates:
+    async def _one(self, summarizer: Summarizer, encoder: CountingEncoder, pair: Pair) -> str:
+        if not pair.body.strip():
             return ""
-        article = "\n\n".join(part for part in (pair.headline, pair.body) if part)
+        candidates = await candidates_of(summarizer, pair, candidates=self._candidates)
+        article = article_of(pair, "summary")
         vectors = await encoder.encode(
             [article, *(candidate.text for candidate in candidates)], priority=Priority.SUMMARY
         )
         scored = await asyncio.to_thread(
-            Scorer().score,
+            self._scorer.score,
             candidates,
             source=Source(article, pair.language, headline=pair.headline),
             query_embedding=None,
             article_embedding=vectors[0],
             candidate_embeddings=np.ascontiguousarray(vectors[1:]),
-            max_tokens=_MAX_TOKENS,
+            max_tokens=MAX_TOKENS,
         )
         return scored.chosen.candidate.text
-
-
-async def candidates_of(summarizer: Summarizer, pair: Pair, *, candidates: int) -> tuple[Candidate, ...]:
-    """Returns a summarizer's candidates of an article; none where the article has no text."""
-    if not pair.body.strip():
-        return ()
-    request = SummaryRequest(
-        article_id=pair.id,
-        revision="",
-        headline=pair.headline,
-        body=pair.body,
-        language=pair.language,
-        candidates=candidates,
-        max_tokens=_MAX_TOKENS,
-        stream_drafts=False,
-    )
-    async with aclosing(summarizer.summarize(request)) as events:
-        async for event in events:
-            if isinstance(event, Candidates):
-                return event.candidates
-    return ()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from gistwire_models.model_folder import TOKENIZER_FILE
 from gistwire_training.pairs import Pair
-from gistwire_training.summarizer.copying_bart import TOKENIZER_FILE, CopyingBart
+from gistwire_training.summarizer.copying_bart import CopyingBart
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.warm_start import bart_from_bert
 from tokenizers import Tokenizer

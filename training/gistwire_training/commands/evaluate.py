@@ -1,19 +1,21 @@
 """`gistwire-train evaluate`: compares summarizers with baselines on what people wrote."""
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 import msgspec
-from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
 
 from gistwire_training.commands.output import json_option, progress
-from gistwire_training.evaluation import Evaluation, Task, standard_baselines, write_report
+from gistwire_training.evaluation import (
+    Evaluation,
+    Task,
+    open_default_encoder,
+    select_pairs,
+    standard_baselines,
+    write_report,
+)
 from gistwire_training.evaluation import evaluate as evaluate_systems
-from gistwire_training.evaluation.tasks import is_usable
-from gistwire_training.pairs import Pair, Split, read_pairs
+from gistwire_training.pairs import Split, read_pairs
 from gistwire_training.sample_pairs import sample_pairs
 from gistwire_training.systems import GeneratedSystem, ServedSystem
 
@@ -65,10 +67,10 @@ def evaluate(
     pairs = [pair for folder in data for pair in read_pairs(folder / f"{split}.jsonl")]
     if sample_corpus:
         pairs += sample_pairs("en")
-    chosen = _draw(pairs, task, per_source)
+    chosen = select_pairs(pairs, task, per_source=per_source, split=None)
     systems = [GeneratedSystem(before, name="before")] if before is not None else []
     systems.append(GeneratedSystem(model))
-    served = ServedSystem(model, lambda: LocalEncoder.load(default_encoder_folder()))
+    served = ServedSystem(model, open_default_encoder)
     with progress() as tell:
         evaluation = evaluate_systems(
             [*systems, served], chosen, task, baselines=standard_baselines(task), progress=tell
@@ -76,21 +78,6 @@ def evaluate(
     if report is not None:
         write_report(evaluation, report)
     _print(evaluation, as_json=as_json)
-
-
-def _draw(pairs: Iterable[Pair], task: Task, per_source: int) -> list[Pair]:
-    """Draws pairs with a reference, the same whatever their order: by the hash of their ids."""
-    by_source: defaultdict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        if is_usable(pair, task):
-            by_source[pair.source].append(pair)
-    return [
-        pair
-        for source in sorted(by_source)
-        for pair in sorted(by_source[source], key=lambda pair: hashlib.sha256(pair.id.encode()).digest())[
-            :per_source
-        ]
-    ]
 
 
 def _print(evaluation: Evaluation, *, as_json: bool) -> None:

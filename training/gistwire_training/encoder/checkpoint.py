@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from gistwire_training.encoder.network import Weights
 from gistwire_training.encoder.recipe import EncoderRecipe
-from gistwire_training.encoder.whole_folder import recover, written_whole
 from gistwire_training.errors import CheckpointError
+from gistwire_training.whole_folder import recover, written_whole
 
 _WEIGHTS_FILE = "trained.safetensors"
 _OPTIMIZER_FILE = "optimizer.pt"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gistwire_training.encoder.network import SentenceEncoder
 from gistwire_training.encoder.recipe import EncoderRecipe
+from gistwire_training.parameter_groups import decayed_groups
 
 
 def learning_rate_factor(step: int, steps: int, recipe: EncoderRecipe) -> float:
@@ -31,11 +32,7 @@ def parameter_groups(encoder: SentenceEncoder, recipe: EncoderRecipe) -> list[di
     for level, module in levels:
         rate = recipe.learning_rate * recipe.layer_decay ** (top - level)
         learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        matrices = [parameter for parameter in learning if parameter.ndim > 1]
-        vectors = [parameter for parameter in learning if parameter.ndim <= 1]
-        for parameters, decay in ((matrices, recipe.weight_decay), (vectors, 0.0)):
-            if parameters:
-                groups.append({"params": parameters, "lr": rate, "weight_decay": decay})
+        groups += [group for group in decayed_groups(learning, rate, recipe.weight_decay) if group["params"]]
     return groups
 
 

@@ -8,10 +8,11 @@ from gistwire_models.conversion import convert_encoder
 from gistwire_models.encoder import Embedding
 from gistwire_models.encoder_folder import EncoderDescription, Quantization, read_description
 from gistwire_models.local_encoder import LocalEncoder
+from gistwire_models.model_folder import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from safetensors.torch import save_file
 
-from gistwire_training.encoder.network import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, SentenceEncoder
-from gistwire_training.encoder.whole_folder import written_whole
+from gistwire_training.encoder.network import SentenceEncoder
+from gistwire_training.whole_folder import written_whole
 
 
 def write_encoder(encoder: SentenceEncoder, folder: Path) -> None:

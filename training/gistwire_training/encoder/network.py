@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from gistwire_models.encoder import Embedding
+from gistwire_models.model_folder import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -15,10 +16,6 @@ from transformers import BertConfig, BertModel
 
 from gistwire_training.encoder.recipe import MixedPrecision
 from gistwire_training.errors import CheckpointError, RecipeError
-
-WEIGHTS_FILE = "model.safetensors"
-CONFIG_FILE = "config.json"
-TOKENIZER_FILE = "tokenizer.json"
 
 TokenIds = Sequence[int]
 Weights = dict[str, Tensor]

@@ -15,19 +15,20 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
+from gistwire_models.model_folder import WEIGHTS_FILE
 
 from gistwire_training.encoder.batches import Batch, TrainingBatches, total_steps
 from gistwire_training.encoder.checkpoint import Checkpoint, RunState, read_checkpoint, write_checkpoint
 from gistwire_training.encoder.contrastive import contrastive_loss, learning_rate_factor, parameter_groups
 from gistwire_training.encoder.export import write_encoder
 from gistwire_training.encoder.interpolation import BASE, Interpolation, choose_interpolation, interpolate
-from gistwire_training.encoder.network import WEIGHTS_FILE, SentenceEncoder, Weights, autocast
+from gistwire_training.encoder.network import SentenceEncoder, Weights, autocast
 from gistwire_training.encoder.recipe import EncoderRecipe
 from gistwire_training.encoder.retrieval_evaluation import Values, known_items, measure_retrieval
 from gistwire_training.encoder.run_log import EncoderProgress, OnProgress, RunLog, Stage
-from gistwire_training.encoder.whole_folder import recover
 from gistwire_training.errors import CheckpointError, RecipeError, TrainingDataError
 from gistwire_training.pairs import Pair, read_pairs
+from gistwire_training.whole_folder import recover
 
 CHECKPOINT_FOLDER = "checkpoint"
 BEST_FOLDER = "best"

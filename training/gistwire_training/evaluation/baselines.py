@@ -9,8 +9,8 @@ from gistwire_models.extractive import ExtractiveSummarizer
 from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
 from gistwire_models.sentences import split_sentences
 from gistwire_models.shortening import shorten
-from gistwire_models.summarizer import Candidates, SummaryRequest
 
+from gistwire_training.candidates import candidates_of
 from gistwire_training.evaluation.tasks import Task
 from gistwire_training.evaluation.textrank import textrank_summary
 from gistwire_training.evaluation.tokenization import count_words
@@ -144,20 +144,8 @@ class MmrBaseline:
     async def _extract(self, summarizer: ExtractiveSummarizer, pair: Pair) -> str:
         if not (pair.headline.strip() or pair.body.strip()):
             return ""
-        request = SummaryRequest(
-            article_id=pair.id,
-            revision="",
-            headline=pair.headline,
-            body=pair.body,
-            language=pair.language,
-            max_tokens=self._max_tokens,
-            stream_drafts=False,
-        )
-        text = ""
-        async for event in summarizer.summarize(request):
-            if isinstance(event, Candidates):
-                text = event.candidates[0].text
-        return text
+        candidates = await candidates_of(summarizer, pair, max_tokens=self._max_tokens)
+        return candidates[0].text
 
 
 def open_default_encoder() -> CountingEncoder:

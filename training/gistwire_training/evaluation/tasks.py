@@ -37,7 +37,7 @@ def is_usable(pair: Pair, task: Task) -> bool:
 
 
 def select_pairs(
-    pairs: Iterable[Pair], task: Task, *, per_source: int, split: Split = "test", seed: int = 0
+    pairs: Iterable[Pair], task: Task, *, per_source: int, split: Split | None = "test", seed: int = 0
 ) -> list[Pair]:
     """Draws pairs of one split at random, equally many of each source as far as there are so many.
 
@@ -45,7 +45,7 @@ def select_pairs(
         pairs: any pairs.
         task: pairs with which it cannot be set are left out.
         per_source: largest number of pairs of a source.
-        split: the split, by `split_of` of the identifier.
+        split: the split, by `split_of` of the identifier; None where all pairs are of one split already.
         seed: another seed draws other pairs. The order of `pairs` does not matter.
 
     Returns:
@@ -53,7 +53,7 @@ def select_pairs(
     """
     by_source: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
-        if split_of(pair.id) == split and is_usable(pair, task):
+        if (split is None or split_of(pair.id) == split) and is_usable(pair, task):
             by_source[pair.source].append(pair)
     return [
         pair

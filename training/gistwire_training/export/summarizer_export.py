@@ -1,6 +1,5 @@
 """Converts a trained summarizer to a CTranslate2 folder with a vocabulary map; reached by `gistwire-train export`."""
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -10,11 +9,17 @@ from typing import Any, Literal
 
 import msgspec
 from ctranslate2.converters import TransformersConverter
-from gistwire_models.summarizer_folder import (
+from gistwire_models.errors import ModelNotFoundError
+from gistwire_models.model_folder import (
+    CONFIG_FILE,
     TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    derive_version_of,
+    write_description,
+)
+from gistwire_models.summarizer_folder import (
     VOCABULARY_MAP_FILE,
     SummarizerDescription,
-    write_summarizer_description,
 )
 from gistwire_models.summarizer_source import END_TOKEN, START_TOKEN, UNKNOWN_TOKEN
 from tokenizers import Tokenizer
@@ -24,8 +29,6 @@ from gistwire_training.summarizer.copying_bart import always_allowed_tokens
 
 Quantization = Literal["int8", "float16", "float32"]
 
-_WEIGHTS_FILE = "model.safetensors"
-_CONFIG_FILE = "config.json"
 _EPSILON = 1e-5
 """What BART's layer norms add to a variance."""
 
@@ -74,7 +77,7 @@ def export_summarizer(
         _convert(model, folder, quantization)
         shutil.copyfile(model / TOKENIZER_FILE, folder / TOKENIZER_FILE)
         _write_vocabulary_map(folder)
-        write_summarizer_description(folder, description)
+        write_description(folder, description)
         os.rename(folder, target)
     except (OSError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{model} cannot be exported: {error}") from error
@@ -84,23 +87,23 @@ def export_summarizer(
 
 
 def _version(model: Path, quantization: Quantization) -> str:
-    digest = hashlib.blake2b(digest_size=6)
-    for path in (model / _WEIGHTS_FILE, model / TOKENIZER_FILE):
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except FileNotFoundError as error:
-            raise CheckpointError(f"{path} is missing") from error
-    return f"{digest.hexdigest()}-{quantization}-{_EXPORT_VERSION}"
+    try:
+        return derive_version_of(
+            (model / WEIGHTS_FILE, model / TOKENIZER_FILE),
+            quantization=quantization,
+            converter_version=_EXPORT_VERSION,
+        )
+    except ModelNotFoundError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def _convert(model: Path, folder: Path, quantization: Quantization) -> None:
     with tempfile.TemporaryDirectory() as staging_name:
         staging = Path(staging_name)
-        shutil.copyfile(model / _WEIGHTS_FILE, staging / _WEIGHTS_FILE)
+        shutil.copyfile(model / WEIGHTS_FILE, staging / WEIGHTS_FILE)
         shutil.copyfile(model / TOKENIZER_FILE, staging / TOKENIZER_FILE)
-        config: dict[str, Any] = msgspec.json.decode((model / _CONFIG_FILE).read_bytes())
-        (staging / _CONFIG_FILE).write_bytes(msgspec.json.encode(config | _NORMS))
+        config: dict[str, Any] = msgspec.json.decode((model / CONFIG_FILE).read_bytes())
+        (staging / CONFIG_FILE).write_bytes(msgspec.json.encode(config | _NORMS))
         marks = {
             "unk_token": UNKNOWN_TOKEN,
             "bos_token": START_TOKEN,
@@ -113,7 +116,7 @@ def _convert(model: Path, folder: Path, quantization: Quantization) -> None:
         TransformersConverter(str(staging), low_cpu_mem_usage=True).convert(
             str(folder), quantization=quantization
         )
-    path = folder / _CONFIG_FILE
+    path = folder / CONFIG_FILE
     converted: dict[str, Any] = msgspec.json.decode(path.read_bytes())
     converted |= {"bos_token": START_TOKEN, "eos_token": END_TOKEN, "layer_norm_epsilon": _EPSILON}
     path.write_bytes(msgspec.json.format(msgspec.json.encode(converted)) + b"\n")

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 from gistwire_models.encoder import ModelVersion
+from gistwire_models.model_folder import DESCRIPTION_FILE
 
 from gistwire_training.errors import CheckpointError
 from gistwire_training.registry.locking import locked
@@ -24,7 +25,6 @@ ModelName: TypeAlias = Literal["summarizer", "encoder"]
 """Name of a model's folder in the repository."""
 
 CHECKSUMS_FILE = "checksums.json"
-DESCRIPTION_FILE = "gistwire.json"
 
 _VERSION_NAME = re.compile(r"[1-9][0-9]*", re.ASCII)
 _STAGING_PREFIX = ".staging-"

@@ -2,22 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from gistwire_models.encoder import Embedding, Priority, TextEncoder
-from gistwire_models.summarizer import (
-    Candidate,
-    Candidates,
-    FinishReason,
-    Origin,
-    Summarizer,
-    SummaryRequest,
-)
+from gistwire_models.summarizer import Candidate, FinishReason, Origin, Summarizer
 
+from gistwire_training.candidates import candidates_of
 from gistwire_training.errors import CheckpointError, TrainingDataError
 from gistwire_training.evaluation.metrics import PairMeasurer
 from gistwire_training.evaluation.tasks import article_of, is_usable
@@ -27,7 +20,7 @@ DEFAULT_CANDIDATES = 5
 """Candidates asked of each summarizer: more than a search asks for, so that the ranker sees more that differ."""
 
 _ARTICLES_AT_ONCE = 8
-"""As many as the summarizer puts into a batch."""
+"""Enough to keep every core busy, and few enough that a kill loses little."""
 
 OnProgress = Callable[[int, int], None]
 """Called with how many articles are done, and how many there are."""
@@ -174,7 +167,7 @@ async def _candidate_sets(
     )
     written = await asyncio.gather(
         *(
-            _written(pair, embedding, summarizer, candidates)
+            candidates_of(summarizer, pair, candidates=candidates, article_embedding=embedding)
             for pair, embedding in zip(pairs, articles, strict=True)
         )
     )
@@ -191,26 +184,6 @@ async def _candidate_sets(
         )
         for pair, article, of_article in zip(pairs, articles, written, strict=True)
     ]
-
-
-async def _written(
-    pair: Pair, embedding: Embedding, summarizer: Summarizer, candidates: int
-) -> tuple[Candidate, ...]:
-    request = SummaryRequest(
-        article_id=pair.id,
-        revision="",
-        headline=pair.headline,
-        body=pair.body,
-        language=pair.language,
-        article_embedding=embedding,
-        candidates=candidates,
-        stream_drafts=False,
-    )
-    async with aclosing(summarizer.summarize(request)) as events:
-        async for event in events:
-            if isinstance(event, Candidates):
-                return event.candidates
-    raise RuntimeError(f"summarizer {summarizer.model} gave no candidates")
 
 
 def _judged(pair: Pair, written: Sequence[tuple[Candidate, Embedding]]) -> tuple[JudgedCandidate, ...]:

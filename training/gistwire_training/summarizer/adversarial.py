@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from gistwire_training.errors import RecipeError
 from torch import Tensor, nn
+
+from gistwire_training.errors import RecipeError
 
 _SMALLEST_NORM = 1e-12
 

@@ -4,13 +4,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from gistwire_models.model_folder import TOKENIZER_FILE
+from tokenizers import Tokenizer
+
 from gistwire_training.pairs import Pair
 from gistwire_training.summarizer.copying import CopyProbes, probe_loss, start_with_copying
-from gistwire_training.summarizer.copying_bart import TOKENIZER_FILE, CopyingBart
+from gistwire_training.summarizer.copying_bart import CopyingBart
 from gistwire_training.summarizer.examples import ExampleStream
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.warm_start import bart_from_bert
-from tokenizers import Tokenizer
+
+OnProgress = Callable[[int, int, float], None]
+"""Called with steps done, steps, and the share of previous tokens told right."""
 
 _PROBE_RATE = 2e-3
 _ENCODER_RATE = 3e-4
@@ -21,7 +26,7 @@ def warm_started(
     train: Sequence[Pair],
     recipe: SummarizerRecipe,
     *,
-    on_progress: Callable[[int, int, float], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> CopyingBart:
     """Returns a summarizer that copies, made from the BERT encoder in `base`.
 
@@ -29,12 +34,12 @@ def warm_started(
         base: Hugging Face folder of a BERT encoder.
         train: pairs of the training split.
         recipe: the settings.
-        on_progress: called with steps done, steps, and the share of previous tokens told right.
+        on_progress: called every 20 steps of the alignment.
 
     Raises:
         CheckpointError: `base` holds no BERT encoder.
         RecipeError: the settings do not fit the model.
-        TrainingDataError: there is nothing to learn from.
+        TrainingDataError: there is nothing to align on.
     """
     recipe.check()
     torch.manual_seed(recipe.seed)
@@ -46,6 +51,22 @@ def warm_started(
         max_target_tokens=recipe.max_target_tokens,
     )
     probes = CopyProbes(int(model.config.hidden_size))
+    if recipe.align_steps:
+        _align(summarizer, probes, ExampleStream(train, recipe), recipe, on_progress)
+    start_with_copying(model, probes)
+    model.requires_grad_(True)
+    return summarizer
+
+
+def _align(
+    summarizer: CopyingBart,
+    probes: CopyProbes,
+    stream: ExampleStream,
+    recipe: SummarizerRecipe,
+    on_progress: OnProgress | None,
+) -> None:
+    """Teaches the upper encoder layers, and the probes, to tell each token and the one before it."""
+    model = summarizer.model
     model.requires_grad_(False)
     upper = [
         parameter
@@ -58,7 +79,7 @@ def warm_started(
         [{"params": upper, "lr": _ENCODER_RATE}, {"params": list(probes.parameters()), "lr": _PROBE_RATE}]
     )
     rates = (_ENCODER_RATE, _PROBE_RATE)
-    batches = ExampleStream(train, recipe).batches(0)
+    batches = stream.batches(0)
     model.train()
     for step in range(recipe.align_steps):
         factor = min(1.0, (step + 1) / 30) * max(0.1, 1 - step / recipe.align_steps)
@@ -72,6 +93,3 @@ def warm_started(
         optimizer.step()
         if on_progress is not None and step % 20 == 19:
             on_progress(step + 1, recipe.align_steps, right)
-    start_with_copying(model, probes)
-    model.requires_grad_(True)
-    return summarizer

@@ -6,9 +6,10 @@
 from typing import Any
 
 import torch
-from gistwire_training.summarizer.layers import tuned_layers
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+
+from gistwire_training.summarizer.layers import tuned_layers
 
 
 class BottleneckAdapters(nn.Module):

@@ -1,7 +1,5 @@
 """Saves a run so that it goes on exactly after a kill: weights, optimizer, progress and random state."""
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +8,13 @@ from typing import Any
 
 import msgspec
 import torch
-from gistwire_training.errors import CheckpointError
-from gistwire_training.summarizer.recipe import SummarizerRecipe
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from gistwire_training.errors import CheckpointError
+from gistwire_training.summarizer.recipe import SummarizerRecipe
+from gistwire_training.whole_folder import recover, written_whole
 
 _Weights = dict[str, Tensor]
 
@@ -70,24 +70,16 @@ def write_checkpoint(
     tuning: _Weights,
 ) -> None:
     """Saves a run; a kill at any moment leaves the old checkpoint or the new one, whole."""
-    partial = folder.with_name(folder.name + ".partial")
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file(trained, partial / "trained.safetensors")
-    save_file(best, partial / "best.safetensors")
-    for index, weights in enumerate(recent):
-        save_file(weights, partial / f"recent-{index}.safetensors")
-    if tuning:
-        save_file(tuning, partial / "tuning.safetensors")
-    torch.save({"optimizer": optimizer, "random": torch.get_rng_state()}, partial / "optimizer.pt")
-    (partial / "recipe.json").write_bytes(msgspec.json.encode(recipe))
-    (partial / "progress.json").write_bytes(msgspec.json.encode(progress))
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.rename(folder, old)
-    os.rename(partial, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with written_whole(folder) as partial:
+        save_file(trained, partial / "trained.safetensors")
+        save_file(best, partial / "best.safetensors")
+        for index, weights in enumerate(recent):
+            save_file(weights, partial / f"recent-{index}.safetensors")
+        if tuning:
+            save_file(tuning, partial / "tuning.safetensors")
+        torch.save({"optimizer": optimizer, "random": torch.get_rng_state()}, partial / "optimizer.pt")
+        (partial / "recipe.json").write_bytes(msgspec.json.encode(recipe))
+        (partial / "progress.json").write_bytes(msgspec.json.encode(progress))
 
 
 def read_checkpoint(folder: Path, *, recipe: SummarizerRecipe) -> Checkpoint:
@@ -96,9 +88,7 @@ def read_checkpoint(folder: Path, *, recipe: SummarizerRecipe) -> Checkpoint:
     Raises:
         CheckpointError: there is none, it cannot be read, or it is of another recipe.
     """
-    old = folder.with_name(folder.name + ".old")
-    if not folder.exists() and old.exists():
-        os.rename(old, folder)
+    recover(folder)
     try:
         saved_recipe = msgspec.json.decode((folder / "recipe.json").read_bytes(), type=SummarizerRecipe)
         progress = msgspec.json.decode((folder / "progress.json").read_bytes(), type=Progress)

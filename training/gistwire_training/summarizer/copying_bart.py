@@ -11,21 +11,23 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from gistwire_models.model_folder import TOKENIZER_FILE
 from gistwire_models.summarizer_source import read_source
-from gistwire_training.errors import CheckpointError, RecipeError
-from gistwire_training.summarizer.adversarial import SourcePerturbation
-from gistwire_training.summarizer.examples import Example
-from gistwire_training.summarizer.function_words import function_words
-from gistwire_training.summarizer.recipe import SummarizerRecipe
-from gistwire_training.summarizer.tuning import FullTuning, begin_tuning, decayed_groups, read_tuning
-from gistwire_training.summarizer.warm_start import END, PAD, START
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BartForConditionalGeneration, LogitsProcessor, LogitsProcessorList
 
+from gistwire_training.errors import CheckpointError, RecipeError
+from gistwire_training.parameter_groups import decayed_groups
+from gistwire_training.summarizer.adversarial import SourcePerturbation
+from gistwire_training.summarizer.examples import Example
+from gistwire_training.summarizer.function_words import function_words
+from gistwire_training.summarizer.recipe import SummarizerRecipe
+from gistwire_training.summarizer.tuning import FullTuning, begin_tuning, read_tuning
+from gistwire_training.summarizer.warm_start import END, PAD, START
+
 _IGNORED = -100
-TOKENIZER_FILE = "tokenizer.json"
 
 
 class CopyingBart:

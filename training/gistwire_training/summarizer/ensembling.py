@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gistwire_training.errors import CheckpointError
-from gistwire_training.summarizer.layers import cache_argument, empty_cache
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
+
+from gistwire_training.errors import CheckpointError
+from gistwire_training.summarizer.layers import cache_argument, empty_cache
 
 
 @torch.no_grad()

@@ -2,8 +2,11 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
+from gistwire_models.summarizer_source import HEADLINE_TASK, SUMMARY_TASK
 
 from gistwire_training.errors import TrainingDataError
 from gistwire_training.pairs import Pair
@@ -17,8 +20,8 @@ _POOL_BATCHES = 16
 class Task(Enum):
     """What is written; its value stands before the source, as a word of the vocabulary."""
 
-    SUMMARY = "summary"
-    HEADLINE = "headline"
+    SUMMARY = SUMMARY_TASK
+    HEADLINE = HEADLINE_TASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ class ExampleStream:
         self._supervised = [pair for pair in pairs if pair.summary and pair.body]
         unlabelled = [pair for pair in pairs if not pair.summary and pair.body]
         self._compressed = [
-            replace_summary(pair, summary) for pair in unlabelled if (summary := compressed_summary(pair))
+            msgspec.structs.replace(pair, summary=summary)
+            for pair in unlabelled
+            if (summary := compressed_summary(pair))
         ]
         self._headlined = [pair for pair in pairs if pair.headline and len(pair.body.split()) >= 12]
         if not self._supervised and not self._compressed:
@@ -88,18 +93,6 @@ class ExampleStream:
         return Example(Task.SUMMARY, "" if hidden else pair.headline, pair.body, pair.summary)
 
 
-def replace_summary(pair: Pair, summary: str) -> Pair:
-    """Returns the pair with another summary."""
-    return Pair(
-        id=pair.id,
-        headline=pair.headline,
-        body=pair.body,
-        summary=summary,
-        source=pair.source,
-        language=pair.language,
-    )
-
-
 def validation_examples(pairs: Sequence[Pair], size: int) -> list[Example]:
     """Returns one summary example a pair, its target written by a person where there is one, else compressed."""
     examples: list[Example] = []
@@ -109,8 +102,3 @@ def validation_examples(pairs: Sequence[Pair], size: int) -> list[Example]:
         if len(examples) == size:
             break
     return examples
-
-
-def without_headline(example: Example) -> Example:
-    """Returns the example with its headline hidden."""
-    return replace(example, headline="")

@@ -2,9 +2,10 @@
 
 import inspect
 
-from gistwire_training.errors import RecipeError
 from torch import nn
 from transformers import Cache, DynamicCache, EncoderDecoderCache, PretrainedConfig, PreTrainedModel
+
+from gistwire_training.errors import RecipeError
 
 
 def layer_stacks(network: nn.Module) -> dict[str, nn.ModuleList]:

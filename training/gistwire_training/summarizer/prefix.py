@@ -7,11 +7,12 @@ transformers ≥ 5.20 ignores: the prefix would be learned and then not used.
 from typing import Any, cast
 
 import torch
-from gistwire_training.summarizer.layers import cache_argument, empty_cache
 from peft import PrefixEncoder, PrefixTuningConfig
 from torch import Tensor, nn
 from transformers import Cache, EncoderDecoderCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
+
+from gistwire_training.summarizer.layers import cache_argument, empty_cache
 
 
 class Prefix(nn.Module):

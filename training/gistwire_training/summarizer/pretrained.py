@@ -6,12 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from gistwire_training.errors import CheckpointError, RecipeError
-from gistwire_training.summarizer.adversarial import SourcePerturbation
-from gistwire_training.summarizer.examples import Example
-from gistwire_training.summarizer.layers import frozen_layers
-from gistwire_training.summarizer.recipe import SummarizerRecipe
-from gistwire_training.summarizer.tuning import FullTuning, begin_tuning, decayed_groups, read_tuning
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
@@ -22,6 +16,14 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+
+from gistwire_training.errors import CheckpointError, RecipeError
+from gistwire_training.parameter_groups import decayed_groups
+from gistwire_training.summarizer.adversarial import SourcePerturbation
+from gistwire_training.summarizer.examples import Example
+from gistwire_training.summarizer.layers import frozen_layers
+from gistwire_training.summarizer.recipe import SummarizerRecipe
+from gistwire_training.summarizer.tuning import FullTuning, begin_tuning, read_tuning
 
 _IGNORED = -100
 _MAX_CHARACTERS_PER_TOKEN = 16

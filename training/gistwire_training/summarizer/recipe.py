@@ -3,6 +3,7 @@
 from typing import Literal
 
 import msgspec
+
 from gistwire_training.errors import RecipeError
 
 Tuning = Literal["full", "lora", "adalora", "prefix", "adapter"]

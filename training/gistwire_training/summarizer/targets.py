@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gistwire_indexer.analysis import analyze
 from gistwire_models import split_sentences
+
 from gistwire_training.pairs import Pair
 from gistwire_training.summarizer.compression import Compression, compressions
 

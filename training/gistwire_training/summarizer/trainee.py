@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from torch import Tensor, nn
+
 from gistwire_training.summarizer.examples import Example
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.tuning import FullTuning
-from torch import Tensor, nn
 
 
 class Trainee(Protocol):

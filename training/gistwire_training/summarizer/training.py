@@ -15,6 +15,9 @@ import msgspec
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
 from gistwire_training.errors import CheckpointError, RecipeError
 from gistwire_training.pairs import Pair
 from gistwire_training.summarizer.checkpoint import Progress, read_checkpoint, write_checkpoint
@@ -23,8 +26,6 @@ from gistwire_training.summarizer.quality import mean_rouge
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.schedule import learning_rate_factor
 from gistwire_training.summarizer.trainee import Trainee
-from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINT_FOLDER = "checkpoint"
 MODEL_FOLDER = "model"

@@ -18,17 +18,19 @@ from typing import Any, Literal
 
 import msgspec
 import torch
-from gistwire_training.errors import CheckpointError, RecipeError
-from gistwire_training.summarizer.bottleneck import BottleneckAdapters
-from gistwire_training.summarizer.layers import tuned_layers
-from gistwire_training.summarizer.prefix import Prefix
-from gistwire_training.summarizer.recipe import SummarizerRecipe
 from peft import AdaLoraConfig, AdaLoraModel, LoraConfig, LoraModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
+
+from gistwire_training.errors import CheckpointError, RecipeError
+from gistwire_training.parameter_groups import decayed_groups
+from gistwire_training.summarizer.bottleneck import BottleneckAdapters
+from gistwire_training.summarizer.layers import tuned_layers
+from gistwire_training.summarizer.prefix import Prefix
+from gistwire_training.summarizer.recipe import SummarizerRecipe
 
 ADAPTER_FOLDER = "adapter"
 """Folder beside the base's weights, of what cannot be merged into them."""
@@ -247,16 +249,6 @@ def read_tuning(model: PreTrainedModel, folder: Path) -> FullTuning:
     except (OSError, msgspec.DecodeError, SafetensorError, RuntimeError, RecipeError) as error:
         raise CheckpointError(f"{path.parent} cannot be read: {error}") from error
     return tuning
-
-
-def decayed_groups(parameters: list[nn.Parameter], rate: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Returns two of AdamW's groups: matrices with weight decay, biases and norms without."""
-    matrices = [each for each in parameters if each.ndim > 1]
-    others = [each for each in parameters if each.ndim == 1]
-    return [
-        {"params": matrices, "lr": rate, "weight_decay": weight_decay},
-        {"params": others, "lr": rate, "weight_decay": 0.0},
-    ]
 
 
 def _described(recipe: SummarizerRecipe) -> _AddedDescription:

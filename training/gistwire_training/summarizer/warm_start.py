@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import torch
-from gistwire_training.errors import CheckpointError, RecipeError
 from transformers import AutoModel, BartConfig, BartForConditionalGeneration, BertModel
 from transformers.models.bart.modeling_bart import BartAttention, BartDecoderLayer, BartEncoderLayer
 from transformers.models.bert.modeling_bert import BertLayer
+
+from gistwire_training.errors import CheckpointError, RecipeError
 
 PAD, START, END = 0, 101, 102
 """Ids of [PAD], [CLS] and [SEP] in BERT's vocabulary; the last two begin and end a target."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gistwire_training.encoder.whole_folder import recover, written_whole
+from gistwire_training.whole_folder import recover, written_whole
 
 
 def write(folder: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes a folder so that a kill at any moment leaves the old one or the new one, whole; used by this package."""
+"""Writes a folder so that a kill at any moment leaves the old one or the new one, whole; used by resumable runs."""
 
 import os
 import shutil
