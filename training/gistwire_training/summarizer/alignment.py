@@ -12,7 +12,7 @@ from gistwire_training.summarizer.copying import CopyProbes, probe_loss, start_w
 from gistwire_training.summarizer.copying_bart import CopyingBart
 from gistwire_training.summarizer.examples import ExampleStream
 from gistwire_training.summarizer.recipe import SummarizerRecipe
-from gistwire_training.summarizer.warm_start import bart_from_bert
+from gistwire_training.summarizer.warm_start import PAD, bart_from_bert
 
 OnProgress = Callable[[int, int, float], None]
 """Called with steps done, steps, and the share of previous tokens told right."""
@@ -87,7 +87,7 @@ def _align(
             group["lr"] = rate * factor
         tokens = summarizer.sources(next(batches))
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision != "float32"):
-            loss, right = probe_loss(model, probes, tokens, (tokens != model.config.pad_token_id).long())
+            loss, right = probe_loss(model, probes, tokens, tokens.ne(PAD).long())
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()

@@ -8,6 +8,8 @@ and writes the token there. This is the induction head of Olsson et al. 2022, ma
 identity.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -54,7 +56,7 @@ def probe_loss(
 
 def token_directions(model: BartForConditionalGeneration) -> Tensor:
     """Returns the tokens' embeddings without their mean, of length 1: ``float32 [vocabulary, dimension]``."""
-    weights = model.model.shared.weight.detach().float()
+    weights = cast("Tensor", model.model.shared.weight).detach().float()
     return functional.normalize(weights - weights.mean(0), dim=-1)
 
 
@@ -78,8 +80,8 @@ def start_with_copying(
     decoder.embed_positions.weight.mul_(0.1)
     _reset(decoder.layernorm_embedding)
     for layer in decoder.layers:
-        _pass_on(layer)
-    copier = decoder.layers[-1].encoder_attn
+        _pass_on(cast("BartDecoderLayer", layer))
+    copier = cast("BartDecoderLayer", decoder.layers[-1]).encoder_attn
     head_size = dimension // heads
     # After its norm a token's embedding has the length √dimension: dividing by it gives a direction again.
     per_head = heads * head_size**0.5 * sharpness

@@ -241,7 +241,7 @@ class _Run:
 
     @property
     def _samples_per_step(self) -> int:
-        return self._recipe.batch_size * self._recipe.accumulation * self._accelerator.num_processes
+        return self._recipe.batch_size * self._recipe.accumulation * int(self._accelerator.num_processes)
 
     def _backward(self, batch: Sequence[Example]) -> float:
         with self._accelerator.autocast():
@@ -311,10 +311,9 @@ class _Run:
         if len(self._recent) > 1:
             self._restore(_mean(self._recent))
             _, average_rouge = self._validate()
-            averaged = average_rouge > rouge
-        if averaged:
-            step, rouge = self._progress.step, average_rouge
-        else:
+            if average_rouge > rouge:
+                averaged, step, rouge = True, self._progress.step, average_rouge
+        if not averaged:
             self._restore(self._best)
         model = self._folder / MODEL_FOLDER
         if self._accelerator.is_main_process:
