@@ -29,6 +29,7 @@ from gistwire_models.summarizer_folder import (
     read_summarizer_description,
 )
 from gistwire_models.summarizer_source import (
+    DECODING_OPTIONS,
     END_TOKEN,
     START_TOKEN,
     SUMMARY_TASK,
@@ -47,8 +48,6 @@ _BEAM_SIZE = 4
 
 # A shorter text is a fragment.
 _MIN_TOKENS = 6
-
-_NO_REPEAT_NGRAM = 3
 
 # Left out of the text: half of a pair of quotation marks would make the words of the article a quotation, or a
 # quotation its words. CTranslate2's `suppress_sequences` is no way to forbid them: under a vocabulary map it does not
@@ -250,11 +249,8 @@ class LocalSummarizer:
             [job.source.tokens],
             max_decoding_length=job.max_tokens,
             min_decoding_length=min(_MIN_TOKENS, job.max_tokens),
-            no_repeat_ngram_size=_NO_REPEAT_NGRAM,
-            disable_unk=True,
-            use_vmap=True,
-            end_token=END_TOKEN,
             return_scores=True,
+            **DECODING_OPTIONS,
             **options,
         )
         return result

@@ -8,6 +8,17 @@ from gistwire_models.errors import ModelFormatError
 
 START_TOKEN, END_TOKEN, UNKNOWN_TOKEN = "[CLS]", "[SEP]", "[UNK]"
 
+NO_REPEAT_NGRAM = 3
+"""No run of so many tokens is written twice."""
+
+DECODING_OPTIONS = {
+    "no_repeat_ngram_size": NO_REPEAT_NGRAM,
+    "disable_unk": True,
+    "use_vmap": True,
+    "end_token": END_TOKEN,
+}
+"""What CTranslate2 is told whenever it writes a summary."""
+
 _MARKS = 4
 """Tokens of a source that are not the article's: its start, the task, and an end after headline and body."""
 

@@ -10,6 +10,7 @@ import click
 from gistwire_training.errors import GistwireTrainingError
 
 _COMMANDS = {
+    "prepare": "Make training, validation and test pairs of news.",
     "summarizer": "Train a summarizer, or go on with a run.",
     "encoder": "Fine-tune the text encoder on headlines and their bodies.",
     "evaluate": "Compare summarizers with baselines on what people wrote.",
@@ -19,13 +20,14 @@ _COMMANDS = {
 
 _EPILOG = """\b
 Examples:
+  gistwire-train prepare news.jsonl --out data
   gistwire-train summarizer data --run runs/first
   gistwire-train evaluate data --model model_repo/summarizer/1 --report report
 
 \b
 Exit status:
   0    done
-  1    failed, or refused by the gate
+  1    failed
   2    usage error
   130  interrupted
 """
@@ -53,7 +55,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gistwire", prog_name="gistwire-train")
 def gistwire_train() -> None:
-    """Make the models that Gistwire serves: data, fine-tuning, evaluation, export, promotion."""
+    """Make the models that Gistwire serves: data, fine-tuning, evaluation, export."""
 
 
 def main() -> NoReturn:

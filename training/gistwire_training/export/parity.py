@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ctranslate2
-from gistwire_models.summarizer_source import END_TOKEN
+from gistwire_models.summarizer_source import DECODING_OPTIONS
 
 from gistwire_training.errors import TrainingDataError
 from gistwire_training.summarizer.copying_bart import CopyingBart
@@ -43,10 +43,8 @@ def measure_parity(checkpoint: CopyingBart, exported: Path, examples: Sequence[E
         result = engine.translate_batch(
             [source],
             beam_size=1,
-            use_vmap=True,
-            end_token=END_TOKEN,
-            no_repeat_ngram_size=3,
             max_decoding_length=checkpoint.max_target_tokens,
+            **DECODING_OPTIONS,
         )
         found = [int(checkpoint.tokenizer.token_to_id(token) or 0) for token in result[0].hypotheses[0]]
         shares.append(_common_share(expected, found))

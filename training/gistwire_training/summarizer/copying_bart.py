@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 from gistwire_models.model_folder import TOKENIZER_FILE
-from gistwire_models.summarizer_source import read_source
+from gistwire_models.summarizer_source import NO_REPEAT_NGRAM, read_source
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -138,7 +138,7 @@ class CopyingBart:
             max_new_tokens=self.max_target_tokens,
             do_sample=False,
             num_beams=1,
-            no_repeat_ngram_size=3,
+            no_repeat_ngram_size=NO_REPEAT_NGRAM,
         )
         return [[token for token in tokens if token not in {PAD, START, END}] for tokens in written.tolist()]
 

@@ -1,0 +1,16 @@
+"""Tests of gistwire_training.sample_pairs."""
+
+import pytest
+from gistwire_training.sample_pairs import SampleLanguage, sample_pairs
+
+
+@pytest.mark.parametrize(("language", "count"), [("en", 216), ("zh", 54)])
+def test_every_summary_belongs_to_an_article_with_a_body(language: SampleLanguage, count: int) -> None:
+    pairs = sample_pairs(language)
+    assert len({pair.id for pair in pairs}) == len(pairs) == count
+    assert all(pair.headline and pair.body and pair.summary and pair.language == language for pair in pairs)
+
+
+def test_a_correction_takes_the_place_of_what_it_corrects() -> None:
+    corrected = [pair for pair in sample_pairs("zh") if "更正" in pair.body]
+    assert corrected
