@@ -21,7 +21,7 @@ def sample_pairs(language: SampleLanguage) -> list[Pair]:
     for part in _PARTS[language]:
         summaries = {
             line["id"]: line["summary"]
-            for line in _lines((folder / f"summaries-{part}.jsonl").read_text("utf-8"))
+            for line in _lines((folder / "summaries" / f"{part}.jsonl").read_text("utf-8"))
         }
         # A later line that repeats an id corrects the earlier one.
         articles = {line["id"]: line for line in _lines((folder / f"{part}.jsonl").read_text("utf-8"))}
