@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
@@ -172,6 +173,8 @@ class _Run:
         self._recipe = recipe
         self._folder = folder
         self._on_progress = on_progress
+        # accelerate keeps the precision of a process's first run, and refuses another one.
+        AcceleratorState._reset_state()
         self._accelerator = Accelerator(
             mixed_precision=_mixed_precision(recipe), gradient_accumulation_steps=recipe.accumulation
         )
