@@ -5,33 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from gistwire_models.model_folder import TOKENIZER_FILE
 from gistwire_models.summarizer_folder import read_summarizer_description
 from gistwire_training.main import run
 from gistwire_training.pairs import Pair, read_pairs, write_pairs
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
-from transformers import BertConfig, BertModel
 
-WORDS = (
-    *(
-        "summary",
-        "headline",
-        "the",
-        "harbour",
-        "strike",
-        "ferry",
-        "storm",
-        "river",
-        "bridge",
-        "council",
-        "mayor",
-    ),
-    *("closed", "after", "a", "long", "week", ".", "##s"),
-)
 TINY = (
     "decoder_layers=1",
     "frozen_encoder_layers=1",
@@ -40,29 +18,6 @@ TINY = (
     "batch_size=2",
     "evaluate_every=2",
 )
-
-
-@pytest.fixture
-def bert(tmp_path: Path) -> Path:
-    vocabulary = ["[PAD]", *(f"[unused{number}]" for number in range(99)), "[UNK]", "[CLS]", "[SEP]", *WORDS]
-    torch.manual_seed(3)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=128,
-    )
-    folder = tmp_path / "bert"
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    tokenizer: Tokenizer = Tokenizer(
-        WordPiece({word: place for place, word in enumerate(vocabulary)}, unk_token="[UNK]")
-    )
-    tokenizer.normalizer = BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = BertPreTokenizer()
-    tokenizer.save(str(folder / TOKENIZER_FILE))
-    return folder
 
 
 @pytest.fixture
@@ -75,9 +30,9 @@ def data(tmp_path: Path) -> Path:
             [
                 Pair(
                     id=f"{split}{number}",
-                    headline="Mayor closed the bridge",
-                    body="The mayor closed the river bridge after a storm. The ferry strike closed the harbour.",
-                    summary="The mayor closed the bridge after a storm.",
+                    headline="Mayor says the bridge",
+                    body="The mayor said the bridge has a storm. After the ferry strike the union will strike.",
+                    summary="The mayor said the bridge has a storm.",
                     language="en",
                 )
                 for number in range(count)
@@ -96,7 +51,8 @@ def test_prepare_writes_the_splits_and_says_how_many(
     lines = [
         json.dumps({"id": f"n{number}", "kopf": f"Council number {number} votes", "body": body, "lang": "en"})
         for number, body in enumerate(
-            f"{word} council voted to close its old bridge next spring." for word in WORDS
+            f"{word} council voted to close its old bridge next spring."
+            for word in ("The", "Each", "This", "That", "No", "Our")
         )
     ]
     news = tmp_path / "news.jsonl"
@@ -114,14 +70,14 @@ def test_prepare_writes_the_splits_and_says_how_many(
 
 
 def test_a_summarizer_is_trained_resumed_and_exported(
-    bert: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bert_folder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, again, exported = tmp_path / "first", tmp_path / "again", tmp_path / "exported"
-    train = ["summarizer", str(data), "--start", str(bert), "--run", str(first), *settings(*TINY)]
+    train = ["summarizer", str(data), "--start", str(bert_folder), "--run", str(first), *settings(*TINY)]
     assert run(train) == 0
     assert run(train) == 1  # the folder holds a run
     assert "another run" in capsys.readouterr().err
-    assert run(["summarizer", str(data), "--start", str(bert), "--run", str(first), "--resume"]) == 0
+    assert run(["summarizer", str(data), "--start", str(bert_folder), "--run", str(first), "--resume"]) == 0
     tuned = [
         "summarizer",
         str(data),
@@ -156,10 +112,10 @@ def test_a_summarizer_is_trained_resumed_and_exported(
 
 
 def test_a_run_that_was_stopped_can_be_finished_with_its_best_weights(
-    bert: Path, data: Path, tmp_path: Path
+    bert_folder: Path, data: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    train = ["summarizer", str(data), "--start", str(bert), "--run", str(folder)]
+    train = ["summarizer", str(data), "--start", str(bert_folder), "--run", str(folder)]
     assert run([*train, *settings(*TINY)]) == 0
     result = json.loads((folder / "result.json").read_bytes())
     (folder / "result.json").unlink()
@@ -180,14 +136,14 @@ def test_a_run_that_was_stopped_can_be_finished_with_its_best_weights(
     ],
 )
 def test_a_wrong_setting_is_named(
-    bert: Path,
+    bert_folder: Path,
     data: Path,
     tmp_path: Path,
     arguments: list[str],
     message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = ["summarizer", str(data), "--start", str(bert), "--run", str(tmp_path / "run")]
+    command = ["summarizer", str(data), "--start", str(bert_folder), "--run", str(tmp_path / "run")]
     assert run([*command, *arguments]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
