@@ -14,7 +14,7 @@ from gistwire_client.errors import (
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 KINDS: dict[grpc.StatusCode, type[GistwireClientError]] = {
@@ -83,7 +83,6 @@ def test_a_damaged_detail_leaves_the_others() -> None:
     assert StatusDetails.of(status) == StatusDetails(violations=(FieldViolation("query", "is empty"),))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=64))
 def test_no_trailing_metadata_hides_the_error(status: bytes) -> None:
     error = error_of(rpc_error(grpc.StatusCode.NOT_FOUND, status=status))

@@ -6,7 +6,7 @@ import pytest
 from gistwire_client.source_articles import to_message
 from gistwire_indexer.errors import ArticleError
 from gistwire_indexer.sources import RawArticle
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -46,7 +46,6 @@ def test_an_article_too_large_to_be_sent_is_refused() -> None:
 _any_text = st.text(st.characters(), max_size=20)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_any_text, _any_text, st.dictionaries(_any_text, _any_text, max_size=3))
 def test_lone_surrogates_are_left_out_of_every_field(
     headline: str, category: str, metadata: dict[str, str]

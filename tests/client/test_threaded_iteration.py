@@ -7,11 +7,11 @@ from contextlib import aclosing
 
 import pytest
 from gistwire_client.threaded_iteration import iterate_in_thread
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(st.integers(), max_size=20), st.integers(1, 5))
 def test_items_come_in_order_and_once(items: list[int], ahead: int) -> None:
     async def read() -> list[int]:

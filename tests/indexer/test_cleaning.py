@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 from gistwire_indexer.cleaning import clean_text, remove_unprintable
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 FRAGMENTS = st.sampled_from(
@@ -83,7 +83,6 @@ def test_remove_unprintable_keeps_white_space_and_markup() -> None:
     assert remove_unprintable("<b>\t\n\u200b \x01</b>") == "<b>\t\n </b>"
 
 
-@settings(deadline=None)
 @given(HOSTILE_TEXTS, st.booleans())
 @example("&&num;38;num;38;num;38;num;38;lt;b>", False)
 @example("<<<<<<b>b>b>b>b>b>", True)
@@ -93,7 +92,6 @@ def test_cleaning_a_clean_text_changes_nothing(text: str, multiline: bool) -> No
     assert clean_text(cleaned, multiline=multiline) == cleaned
 
 
-@settings(deadline=None)
 @given(HOSTILE_TEXTS, st.booleans())
 def test_a_clean_text_is_normal_printable_and_folded(text: str, multiline: bool) -> None:
     cleaned = clean_text(text, multiline=multiline)

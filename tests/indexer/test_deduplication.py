@@ -9,7 +9,7 @@ from gistwire_indexer.deduplication import (
     resolve_duplicates,
     similarity,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 STORY = (
@@ -60,7 +60,6 @@ def test_different_stories_share_nothing() -> None:
     assert similarity(STORY, OTHER) < 0.1
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_similarity_is_symmetric_and_one_for_the_same_text(text_a: str, text_b: str) -> None:
     assert similarity(text_a, text_a) == 1

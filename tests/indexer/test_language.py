@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from gistwire_indexer import language
 from gistwire_indexer.language import identify_language, normalize_language
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from py3langid.langid import LanguageIdentifier
 
@@ -42,7 +42,6 @@ def test_too_little_text_is_undetermined(text: str) -> None:
     assert identify_language(text) == "und"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_always_gives_a_code(text: str) -> None:
     assert 2 <= len(identify_language(text)) <= 3

@@ -7,7 +7,7 @@ from gistwire_indexer.article import derive_id
 from gistwire_indexer.errors import ArticleError
 from gistwire_indexer.preprocessing import preprocess
 from gistwire_indexer.sources import RawArticle
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -99,7 +99,6 @@ def test_a_field_that_breaks_its_limits_is_named(raw: RawArticle, field: str) ->
     assert caught.value.field == field
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         RawArticle,

@@ -27,7 +27,7 @@ from gistwire_models.summarizer import (
 )
 from gistwire_models.summarizer_folder import VOCABULARY_MAP_FILE, read_always_allowed
 from gistwire_models.summary_draft import Draft
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -324,7 +324,7 @@ def test_says_what_the_folder_says(summarizer: LocalSummarizer) -> None:
 
 
 @given(headline=st.text(max_size=20), body=st.text(min_size=1, max_size=60), wanted=st.integers(1, 4))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 def test_any_article_gives_a_draft_without_control_characters(
     summarizer_folder: Path, headline: str, body: str, wanted: int
 ) -> None:

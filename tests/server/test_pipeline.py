@@ -19,7 +19,7 @@ from gistwire_server.paging import Page, TokenSigner
 from gistwire_server.pipeline import SearchEvent, search_events
 from gistwire_server.plan import RetrievalPlan, SearchPlan, SummaryMode
 from gistwire_server.scoring import Scorer
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.server.conftest import ARTICLES, PLAN, Bench
@@ -352,7 +352,7 @@ summary_scripts = st.builds(
 modes = st.sampled_from(SummaryMode)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     scripted=st.dictionaries(st.sampled_from([article.id for article in ARTICLES]), summary_scripts),
     mode=modes,

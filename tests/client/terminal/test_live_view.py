@@ -11,7 +11,7 @@ from gistwire_client.terminal.search_state import SearchState
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -156,7 +156,7 @@ def test_a_view_that_is_left_early_keeps_what_it_has_shown() -> None:
     assert "Storm" in output(console).rpartition("\x1b[2K")[2]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(searches(), st.integers(5, 40))
 def test_any_search_is_drawn_after_each_of_its_events(
     events: list[search_pb2.StreamSearchResponse], height: int

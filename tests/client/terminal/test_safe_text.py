@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 from gistwire_client.terminal.safe_text import escaped, folded, printable
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 hostile = st.text(st.one_of(st.characters(categories=["C"]), st.characters()))
@@ -29,7 +29,6 @@ def test_what_could_act_on_a_terminal_is_removed(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(hostile)
 def test_nothing_is_left_but_what_can_be_seen(text: str) -> None:
     shown = printable(text)
@@ -42,7 +41,6 @@ def test_nothing_is_left_but_what_can_be_seen(text: str) -> None:
     assert printable(shown) == shown
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(hostile)
 def test_folded_text_has_single_spaces_between_words(text: str) -> None:
     shown = folded(text)
@@ -50,7 +48,6 @@ def test_folded_text_has_single_spaces_between_words(text: str) -> None:
     assert shown.split() == printable(text).split()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(hostile)
 def test_escaped_json_means_the_same_and_can_all_be_seen(text: str) -> None:
     line = escaped(json.dumps({"text": text}, ensure_ascii=False))

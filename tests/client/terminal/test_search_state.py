@@ -7,7 +7,7 @@ from gistwire.v1 import events_pb2, search_pb2
 from gistwire_client.terminal.search_state import SearchState
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from tests.client.scripted_server import hit, search_events
 from tests.client.terminal.protocol_events import searches
@@ -101,7 +101,6 @@ def test_times_out_of_range_are_unknown() -> None:
     assert state.hits["h3"].published is None
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(searches())
 def test_the_state_of_any_search_is_that_of_its_last_events(
     events: list[search_pb2.StreamSearchResponse],

@@ -7,7 +7,7 @@ from gistwire_client.terminal.live_view import LiveView
 from gistwire_client.terminal.views import JsonView, PlainView, open_view
 from google.protobuf.json_format import Parse
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.client.scripted_server import hit, search_events
 from tests.client.terminal.protocol_events import searches
@@ -53,8 +53,6 @@ def test_what_json_has_no_form_for_is_an_error_of_the_call() -> None:
 
 @settings(
     max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(events=searches())
 def test_any_search_can_be_written_as_lines(

@@ -35,7 +35,7 @@ def test_mask_equals_matches(articles: list[Article], node: Filter) -> None:
     assert columns.mask(node, len(articles)).tolist() == [node.matches(article) for article in articles]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, 7), st.none() | ARTICLES, st.integers(0, 3)), min_size=1, max_size=12),
     st.none() | FILTERS,

@@ -8,7 +8,7 @@ from gistwire_indexer.errors import SourceError
 from gistwire_indexer.sources import SourceRecord
 from gistwire_indexer.sources.csv_rows import read_csv
 from gistwire_indexer.sources.lines import MAX_LINE_BYTES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -101,7 +101,6 @@ def test_a_header_that_cannot_be_used_is_an_error(header: bytes) -> None:
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=20)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=6), st.sampled_from(",;\t"))
 def test_what_csv_writes_is_read_back(rows: list[tuple[str, str]], delimiter: str) -> None:
     text = io.StringIO(newline="")
@@ -116,7 +115,6 @@ def test_what_csv_writes_is_read_back(rows: list[tuple[str, str]], delimiter: st
     assert read_back == [row for row in rows if "".join(row).strip()]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_below_a_header_give_records(data: bytes) -> None:
     for record in read(b"id,title\n" + data):

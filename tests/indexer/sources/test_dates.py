@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from gistwire_indexer.sources.dates import parse_date
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -51,14 +51,12 @@ def test_what_is_not_understood_is_none(text: str) -> None:
     assert parse_date(text) is None
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_time_in_utc_or_none(text: str) -> None:
     time = parse_date(text)
     assert time is None or time.tzinfo is UTC
 
 
-@settings(deadline=None)
 @given(
     st.datetimes(
         min_value=datetime(1, 1, 2),

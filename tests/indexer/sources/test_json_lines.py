@@ -7,7 +7,7 @@ import pytest
 from gistwire_indexer.sources import RawArticle, SourceRecord
 from gistwire_indexer.sources.json_lines import read_json_lines
 from gistwire_indexer.sources.lines import MAX_LINE_BYTES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 
@@ -144,7 +144,6 @@ def test_a_line_over_the_limit_is_not_held_in_memory() -> None:
     assert stream.longest <= MAX_LINE_BYTES + 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"")), max_size=8))
 def test_any_bytes_give_one_record_for_each_line_that_is_not_blank(lines: list[bytes]) -> None:
     data = b"\n".join(lines)

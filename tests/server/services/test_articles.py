@@ -5,7 +5,7 @@ import grpc
 import pytest
 from gistwire.v1 import article_pb2, article_pb2_grpc, search_pb2, search_pb2_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.server.conftest import ARTICLES
@@ -212,7 +212,7 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(steps=operations)
 async def test_the_index_ends_as_the_operations_say(
     service: Service, steps: list[tuple[str, str, str]]

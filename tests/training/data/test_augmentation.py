@@ -127,14 +127,14 @@ def test_chinese_loses_no_characters_of_its_words() -> None:
 
 
 @given(
-    body=st.text(alphabet="abc de'.!-\n汉。", max_size=60),
-    summary=st.text(alphabet="abc d", max_size=12),
+    body=st.text(alphabet="bcg kq'.!-\n汉。", max_size=60),
+    summary=st.text(alphabet="bcg k", max_size=12),
     epoch=st.integers(0, 3),
 )
 def test_all_that_supports_the_target_stays(body: str, summary: str, epoch: int) -> None:
     options = AugmentationOptions(synonyms=1, word_dropout=0.5, sentence_dropout=0.9, sentence_shuffling=1)
-    pair = Pair(id="h", headline="a", body=body, summary=summary, language="en")
+    pair = Pair(id="h", headline="b", body=body, summary=summary, language="en")
     result = varied(options, pair, epoch=epoch)
-    target = set(analyze(summary or "a", "en"))
+    target = set(analyze(summary or "b", "en"))
     assert (result.id, result.summary) == (pair.id, pair.summary)
     assert target & set(analyze(result.body, "en")) == target & set(analyze(body, "en"))

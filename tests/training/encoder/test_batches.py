@@ -27,7 +27,7 @@ def mined_negatives(draw: st.DrawFn) -> Places:
     return mined
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(mined_negatives(), st.integers(1, 12), st.integers(0, 4), st.integers(0, 3))
 def test_a_pass_takes_each_pair_once_and_leaves_less_than_a_batch(
     mined: Places, batch_size: int, hard_negatives: int, epoch: int

@@ -66,7 +66,7 @@ def test_a_source_of_few_queries_decides_nothing() -> None:
     assert set(choice.scores[0].gain_by_source) == {"paper"}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(arrays(np.float64, (3, 40), elements=st.floats(0, 1)))
 def test_the_choice_is_never_worse_than_the_base(values: Values) -> None:
     by_alpha = dict(zip((0.0, 0.5, 1.0), values, strict=True))

@@ -58,7 +58,7 @@ _words = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(_words, _words), min_size=2, max_size=8))
 def test_negatives_are_the_best_by_bm25(texts: list[tuple[str, str]]) -> None:
     pairs = [pair(number, headline, body) for number, (headline, body) in enumerate(texts)]

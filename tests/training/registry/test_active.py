@@ -17,7 +17,7 @@ from gistwire_training.registry import (
     served_version,
 )
 from gistwire_training.registry.whole_file import write_whole
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.registry.conftest import ModelMaker
@@ -179,7 +179,7 @@ def test_two_processes_that_promote_at_once_keep_one_unbroken_history(repo: Path
     assert read_active(repo, "summarizer") == history[-1]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @given(steps=st.lists(st.sampled_from([1, 2, 3, None]), max_size=6))
 def test_the_active_version_is_always_the_last_of_the_history(
     repo: Path, make_model: ModelMaker, steps: list[int | None]

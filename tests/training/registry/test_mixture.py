@@ -8,7 +8,7 @@ import pytest
 from gistwire_training.errors import RecipeError, TrainingDataError
 from gistwire_training.pairs import Pair, Split, split_of, write_pairs
 from gistwire_training.registry import MixtureOptions, SplitCounts, hash_pairs, mix
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.registry.conftest import PreparedMaker
@@ -130,7 +130,7 @@ PLACED = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(placed=PLACED)
 def test_no_story_is_both_trained_and_measured_on_however_the_folders_disagree(
     tmp_path: Path, placed: list[tuple[int, Split, int]]

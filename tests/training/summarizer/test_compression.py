@@ -54,6 +54,10 @@ _WORDS = st.sampled_from(
             "The bridge will close for six months",
         ),
         (
+            "The bridge will close for six months, according to two officials.",
+            "The bridge will close for six months.",
+        ),
+        (
             "The mayor (a former teacher) opened the new town hall.",
             "The mayor opened the new town hall.",
         ),
@@ -103,7 +107,7 @@ def test_leaves_a_clause_of_six_words() -> None:
 
 
 @given(st.lists(_WORDS, min_size=1, max_size=40).map(" ".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_words_are_a_subsequence_of_the_sentences_words(sentence: str) -> None:
     original = _bare_words(sentence)
     found = list(compressions(sentence))

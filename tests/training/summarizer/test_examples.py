@@ -7,7 +7,7 @@ from gistwire_training.errors import TrainingDataError
 from gistwire_training.pairs import Pair
 from gistwire_training.summarizer.examples import Example, ExampleStream, Task, validation_examples
 from gistwire_training.summarizer.recipe import SummarizerRecipe
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -16,7 +16,7 @@ def _batches(pairs: Sequence[Pair], recipe: SummarizerRecipe, first: int, count:
 
 
 @given(seed=st.integers(0, 2**31), first=st.integers(0, 40), count=st.integers(1, 20))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 def test_a_batch_is_a_function_of_seed_and_number(
     seed: int, first: int, count: int, pairs: Sequence[Pair], recipe: SummarizerRecipe
 ) -> None:

@@ -30,7 +30,7 @@ _DELETIONS: tuple[re.Pattern[str], ...] = (
         rf"(?:{_WHEN}| in a (?:statement|report|news release|filing))*"
         r"(?=[.!?]?$)"
     ),
-    re.compile(r",? according to [^,]+(?=[.!?]?$)"),
+    re.compile(r",? according to [^,]+?(?=[.!?]?$)"),
     re.compile(r" \([^()]{1,120}\)"),
     re.compile(r" (?:--|–|—) [^–—-]{4,120} (?:--|–|—)(?= )"),
     # A relative clause or an apposition between commas.

@@ -207,6 +207,8 @@ def read_copying_bart(folder: Path, *, max_source_tokens: int, max_target_tokens
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     except Exception as error:  # tokenizers raises Exception itself
         raise CheckpointError(f"{folder} holds no summarizer that can be read: {error}") from error
+    # As in serving: an article that holds "[SEP]" holds just these letters, not a mark.
+    tokenizer.encode_special_tokens = True
     return CopyingBart(
         model,
         tokenizer,
