@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from gistwire_models.errors import ModelNotFoundError
+import msgspec
+
+from gistwire_models.errors import ModelFormatError, ModelNotFoundError
 
 _INSTALLED = Path(__file__).parent / "shipped"
 _CHECKOUT = Path(__file__).parents[2] / "model_repo"
+_ACTIVE_FILE = "active.json"
 
 
 def default_summarizer_folder() -> Path:
@@ -13,14 +16,51 @@ def default_summarizer_folder() -> Path:
 
     Raises:
         ModelNotFoundError: it is neither in the package nor in the checkout.
+        ModelFormatError: what says which version is served cannot be read.
     """
-    return _newest("summarizer")
+    return _served("summarizer")
 
 
-def _newest(model: str) -> Path:
-    """Returns the folder of the highest version of a model, as Triton chooses it."""
-    for root in (_INSTALLED / model, _CHECKOUT / model):
-        versions = [folder for folder in root.glob("[0-9]*") if folder.name.isdecimal() and folder.is_dir()]
-        if versions:
-            return max(versions, key=lambda folder: int(folder.name))
+def served_model_folder(repository: Path, model: str) -> Path | None:
+    """Returns the folder of the version of a model that a repository has served; None if it has none.
+
+    That is the version that ``active.json`` names, or the highest one where none was ever promoted.
+
+    Args:
+        repository: a model repository, laid out for Triton.
+        model: the model's name in it.
+
+    Raises:
+        ModelFormatError: ``active.json`` cannot be read, or there is no such version.
+    """
+    active = repository / model / _ACTIVE_FILE
+    try:
+        number = msgspec.json.decode(active.read_bytes(), type=_Active).version
+    except FileNotFoundError:
+        versions = [
+            each for each in (repository / model).glob("[0-9]*") if each.name.isdecimal() and each.is_dir()
+        ]
+        return max(versions, key=lambda folder: int(folder.name), default=None)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelFormatError(f"{active} cannot be read: {error}") from error
+    folder = repository / model / str(number)
+    if not folder.is_dir():
+        raise ModelFormatError(f"{active} names version {number}, which is missing")
+    return folder
+
+
+class _Active(msgspec.Struct, frozen=True):
+    """What ``active.json`` says.
+
+    Attributes:
+        version: number of the version that is served.
+    """
+
+    version: int
+
+
+def _served(model: str) -> Path:
+    for repository in (_INSTALLED, _CHECKOUT):
+        if folder := served_model_folder(repository, model):
+            return folder
     raise ModelNotFoundError(f"no {model} comes with this installation: {_INSTALLED / model} is missing")

@@ -14,7 +14,12 @@ _COMMANDS = {
     "summarizer": "Train a summarizer, or go on with a run.",
     "encoder": "Fine-tune the text encoder on headlines and their bodies.",
     "evaluate": "Compare summarizers with baselines on what people wrote.",
+    "scorer": "Fit the scorer that chooses among candidate summaries.",
     "export": "Convert a trained model to a folder that is served.",
+    "promote": "Have an exported summarizer served, if it is good enough.",
+    "refresh": "Train the served summarizer on with new pairs.",
+    "versions": "List the versions of a model, and which one is served.",
+    "roll-back": "Serve the previous version again.",
 }
 """Each command with the first line of its help, so that the overview needs none of their imports."""
 
@@ -44,7 +49,8 @@ class _LazyGroup(click.Group):
             return None
         if find_spec("torch") is None:
             raise click.ClickException("training needs more packages: run `pip install 'gistwire[training]'`")
-        command: click.Command = getattr(import_module(f"gistwire_training.commands.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"gistwire_training.commands.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

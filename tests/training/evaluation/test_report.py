@@ -108,7 +108,7 @@ def test_tables_show_figures_intervals_and_differences(evaluation: Evaluation, p
 def test_the_best_baseline_is_marked(evaluation: Evaluation, path: Path) -> None:
     lead = evaluation.sources[0].systems[0].figures["rouge1"].estimate.value
     assert f'title="best baseline">●</span> <b>{100 * lead:.1f}</b>' in path.read_text(encoding="utf-8")
-    assert f"| lead | **{100 * lead:.1f}** (" in path.with_name("report.md").read_text(encoding="utf-8")
+    assert f"**{100 * lead:.1f}** (" in path.with_name("report.md").read_text(encoding="utf-8")
 
 
 def test_clear_differences_are_told_from_undecided_ones(path: Path) -> None:

@@ -5,9 +5,13 @@ from pathlib import Path
 import click
 import msgspec
 
+from gistwire_training.commands.held_out import held_out_pairs, sample_corpus_option
 from gistwire_training.commands.output import json_option, progress
 from gistwire_training.evaluation import (
+    METRICS,
+    Estimate,
     Evaluation,
+    Metric,
     Task,
     open_default_encoder,
     select_pairs,
@@ -15,8 +19,8 @@ from gistwire_training.evaluation import (
     write_report,
 )
 from gistwire_training.evaluation import evaluate as evaluate_systems
-from gistwire_training.pairs import Split, read_pairs
-from gistwire_training.sample_pairs import sample_pairs
+from gistwire_training.evaluation.display import format_interval, format_value, source_name
+from gistwire_training.pairs import Split
 from gistwire_training.systems import GeneratedSystem, ServedSystem
 
 _EPILOG = """\b
@@ -24,6 +28,13 @@ Examples:
   gistwire-train evaluate data --model model_repo/summarizer/1 --report report
   gistwire-train evaluate data --task headline --before runs/start --model runs/tuned --report report
 """
+
+_PRINTED = tuple(
+    metric
+    for metric in METRICS
+    if metric.name in {"rouge1", "rouge2", "rouge_l", "supported_items", "length"}
+)
+"""What people read in a terminal; the report and the JSON have all."""
 
 
 @click.command(epilog=_EPILOG)
@@ -41,9 +52,7 @@ Examples:
 )
 @click.option("--task", type=click.Choice(["summary", "headline"]), default="summary", show_default=True)
 @click.option("--split", type=click.Choice(["validation", "test"]), default="test", show_default=True)
-@click.option(
-    "--sample-corpus", is_flag=True, help="Also the sample corpus, with the summaries written for it."
-)
+@sample_corpus_option
 @click.option("--per-source", default=300, show_default=True, help="Pairs of each source at most.")
 @click.option("--report", type=click.Path(file_okay=False, path_type=Path), help="Folder for the report.")
 @json_option
@@ -64,9 +73,7 @@ def evaluate(
     Task "summary": from headline and body, what a person wrote as the summary. Task "headline": from the body alone,
     the headline, which no system sees.
     """
-    pairs = [pair for folder in data for pair in read_pairs(folder / f"{split}.jsonl")]
-    if sample_corpus:
-        pairs += sample_pairs("en")
+    pairs = held_out_pairs(data, split, sample_corpus=sample_corpus)
     chosen = select_pairs(pairs, task, per_source=per_source, split=None)
     systems = [GeneratedSystem(before, name="before")] if before is not None else []
     systems.append(GeneratedSystem(model))
@@ -85,9 +92,14 @@ def _print(evaluation: Evaluation, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(evaluation.sources).decode())
         return
     for source in evaluation.sources:
-        click.echo(f"\n{source.source or 'all sources'}: {source.pairs} articles, task {evaluation.task}")
-        names = list(source.systems[0].figures)
-        click.echo(f"{'':<20}" + "".join(f"{name:>14}" for name in names))
+        click.echo(
+            f"\n{source_name(source.source)}: {source.pairs} articles, task {evaluation.task}, 95 % intervals"
+        )
+        click.echo(f"{'':<20}" + "".join(f"{metric.label:>20}" for metric in _PRINTED))
         for system in source.systems:
-            figures = (system.figures[name].estimate.value for name in names)
-            click.echo(f"{system.system:<20}" + "".join(f"{figure:>14.3f}" for figure in figures))
+            cells = (_cell(metric, system.figures[metric.name].estimate) for metric in _PRINTED)
+            click.echo(f"{system.system:<20}" + "".join(f"{cell:>20}" for cell in cells))
+
+
+def _cell(metric: Metric, estimate: Estimate) -> str:
+    return f"{format_value(metric, estimate.value)} ({format_interval(metric, estimate)})"

@@ -42,6 +42,13 @@ def _supported_and_checked_items(measures: Measures) -> tuple[float, ...]:
 
 METRICS: tuple[Metric, ...] = (
     Metric(
+        "rouge",
+        "ROUGE",
+        "Mean of the three that follow, by which versions are compared.",
+        _mean_of(lambda measures: measures.rouge),
+        better="higher",
+    ),
+    Metric(
         "rouge1",
         "ROUGE-1",
         "Words in common with the reference (F, stemmed; Chinese by characters).",

@@ -9,10 +9,16 @@ from gistwire_training.registry.active import (
     served_version,
 )
 from gistwire_training.registry.gate import Check, Gate, Measured, Verdict, judge
+from gistwire_training.registry.measurement import ServedMeasurement
 from gistwire_training.registry.mixture import Mixture, MixtureOptions, SplitCounts, hash_pairs, mix
+from gistwire_training.registry.promotion import (
+    MeasureVersion,
+    add_and_promote,
+    pin_served,
+    promote_summarizer,
+)
 from gistwire_training.registry.refresh import (
     ExportCandidate,
-    MeasureVersion,
     RefreshRecord,
     Stage,
     TrainCandidate,
@@ -43,17 +49,21 @@ __all__ = [
     "MixtureOptions",
     "ModelName",
     "RefreshRecord",
+    "ServedMeasurement",
     "SplitCounts",
     "Stage",
     "StoredVersion",
     "TrainCandidate",
     "Verdict",
+    "add_and_promote",
     "add_version",
     "hash_pairs",
     "judge",
     "list_versions",
     "mix",
+    "pin_served",
     "promote",
+    "promote_summarizer",
     "read_active",
     "read_checksums",
     "read_history",

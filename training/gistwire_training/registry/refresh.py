@@ -15,17 +15,10 @@ import msgspec
 
 from gistwire_training.errors import CheckpointError, PromotionRefusedError
 from gistwire_training.pairs import SPLITS, Pair, Split, write_pairs
-from gistwire_training.registry.active import check_active, promote, read_active, served_version
 from gistwire_training.registry.gate import Gate, Measured, Verdict, judge
 from gistwire_training.registry.mixture import MixtureOptions, SplitCounts, hash_pairs, mix
-from gistwire_training.registry.versions import (
-    ModelName,
-    add_version,
-    list_versions,
-    read_model_version,
-    read_version,
-    verify_version,
-)
+from gistwire_training.registry.promotion import MeasureVersion, add_and_promote, pin_served
+from gistwire_training.registry.versions import ModelName, read_version
 from gistwire_training.registry.whole_file import write_whole
 
 RECORD_FILE = "refresh.json"
@@ -59,19 +52,6 @@ class ExportCandidate(Protocol):
         Args:
             checkpoint: folder that training returned.
             target: the converted model, with its ``gistwire.json``.
-        """
-        ...
-
-
-class MeasureVersion(Protocol):
-    """Measures a converted model."""
-
-    def __call__(self, folder: Path, pairs: Sequence[Pair]) -> Measured:
-        """Returns what the model measures.
-
-        Args:
-            folder: the converted model.
-            pairs: the held-out pairs, the same ones for candidate and active version.
         """
         ...
 
@@ -172,7 +152,7 @@ def refresh(
     if (record_folder / RECORD_FILE).exists():
         raise CheckpointError(f"{record_folder} holds a finished refresh")
     started = datetime.now(UTC)
-    active_version = _pin_served(repo)
+    active_version = pin_served(repo, _MODEL)
     stopwatch = _Stopwatch(on_stage)
 
     with stopwatch.stage("mixing"):
@@ -193,7 +173,13 @@ def refresh(
     promoted_version, reasons = None, verdict.reasons
     if verdict.passed:
         try:
-            promoted_version = _promote(repo, candidate_folder, active_version, record_folder.name)
+            promoted_version = add_and_promote(
+                repo,
+                _MODEL,
+                candidate_folder,
+                expected=active_version,
+                reason=f"passed the gate in {record_folder.name}",
+            )
         except PromotionRefusedError as refusal:
             reasons = refusal.reasons
     record = RefreshRecord(
@@ -233,17 +219,6 @@ def read_refresh(record_folder: Path) -> RefreshRecord:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
 
 
-def _pin_served(repo: Path) -> int | None:
-    """Makes sure that ``active.json`` names what is served, so that a version can be added beside it."""
-    served = served_version(repo, _MODEL)
-    if served is None:
-        return None
-    if read_active(repo, _MODEL) is None:
-        promote(repo, _MODEL, served, reason="served before any version was promoted", expected=None)
-    verify_version(read_version(repo, _MODEL, served))
-    return served
-
-
 def _write_mixture(record_folder: Path, pairs: dict[Split, tuple[Pair, ...]]) -> Path:
     folder = record_folder / "pairs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -257,18 +232,3 @@ def _export(export: ExportCandidate, checkpoint: Path, target: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     export(checkpoint, target)
     return target
-
-
-def _promote(repo: Path, candidate: Path, active_version: int | None, record_name: str) -> int:
-    check_active(repo, _MODEL, active_version)
-    number = _stored_number(repo, candidate)
-    if number is None:
-        number = add_version(repo, _MODEL, candidate)
-    promote(repo, _MODEL, number, reason=f"passed the gate in {record_name}", expected=active_version)
-    return number
-
-
-def _stored_number(repo: Path, candidate: Path) -> int | None:
-    """Returns the number of the same model in the repository, such as one that a killed call added."""
-    model = read_model_version(candidate)
-    return next((each.number for each in list_versions(repo, _MODEL) if each.model == model), None)

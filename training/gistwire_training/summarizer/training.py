@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from gistwire_training.errors import CheckpointError, RecipeError
+from gistwire_training.machine import processor_name
 from gistwire_training.pairs import Pair
 from gistwire_training.summarizer.checkpoint import Progress, read_checkpoint, write_checkpoint
 from gistwire_training.summarizer.examples import Example, ExampleStream, validation_examples
@@ -27,6 +28,7 @@ from gistwire_training.summarizer.quality import mean_rouge
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.schedule import learning_rate_factor
 from gistwire_training.summarizer.trainee import Trainee
+from gistwire_training.whole_folder import recover
 
 CHECKPOINT_FOLDER = "checkpoint"
 MODEL_FOLDER = "model"
@@ -129,6 +131,13 @@ def read_run_recipe(run_folder: Path) -> SummarizerRecipe:
         return msgspec.json.decode((run_folder / RECIPE_FILE).read_bytes(), type=SummarizerRecipe)
     except (OSError, msgspec.DecodeError) as error:
         raise CheckpointError(f"{run_folder} holds no run: {error}") from error
+
+
+def is_resumable(run_folder: Path) -> bool:
+    """Tells whether a run has come so far that it can be resumed."""
+    checkpoint = run_folder / CHECKPOINT_FOLDER
+    recover(checkpoint)
+    return checkpoint.exists()
 
 
 def finish_early(trainee: Trainee, run_folder: Path, recipe: SummarizerRecipe) -> RunResult:
@@ -378,16 +387,6 @@ def _environment() -> dict[str, str | int]:
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
-    )
