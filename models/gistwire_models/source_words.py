@@ -42,7 +42,7 @@ class SourceWord:
         key: as the model's vocabulary has it: lower case, without accents.
         text: as the article has it.
         gap: what stands between it and the word before: one space or nothing.
-        initial: whether a sentence begins with it.
+        initial: whether a sentence or a quotation begins with it.
         headline: whether it stands in the headline.
         sure: whether it would be written so anywhere; not at the beginning of a sentence or in a line of capitals.
     """
@@ -147,7 +147,9 @@ def _read_words(text: str, encoding: Encoding, *, headline: bool) -> Iterator[So
         surface = _printable(text[start:stop]) or key
         quoted = opened and not gap
         sure = not (initial or quoted or uninformative)
-        yield SourceWord(key, surface, gap, initial, headline, sure)
+        # A quotation begins as a sentence does; a title's words have capitals anyway.
+        begins = initial or (quoted and not headline)
+        yield SourceWord(key, surface, gap, begins, headline, sure)
         if surface[0].isalnum():
             initial = False
         # The apostrophe of "O'Neill" opens nothing.

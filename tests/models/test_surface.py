@@ -107,6 +107,14 @@ def test_a_word_after_an_opening_quote_says_nothing_about_its_case() -> None:
     assert rewritten("he said we will not go", body=body) == "He said we will not go"
 
 
+def test_a_name_that_begins_a_quotation_keeps_its_capital() -> None:
+    body = 'Voters saw the montage in "Moreton Live!" on Sunday.'
+    assert (
+        rewritten("voters saw the montage in moreton live", body=body)
+        == "Voters saw the montage in Moreton Live"
+    )
+
+
 def test_a_headline_in_capitals_does_not_shout_into_the_text() -> None:
     headline, body = (
         "OIL HITS RECORD AS NATO MEETS IN VIENNA",
