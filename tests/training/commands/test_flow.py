@@ -69,6 +69,27 @@ def test_prepare_writes_the_splits_and_says_how_many(
     assert all(pair.headline.startswith("Council") for pairs in written.values() for pair in pairs)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name files, or a server"),
+        (["--server", "127.0.0.1:1"], "go together"),
+        (["--query", "storms"], "go together"),
+    ],
+)
+def test_prepare_needs_something_to_read(
+    tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["prepare", *arguments, "--out", str(tmp_path / "data")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = f"unix:{tmp_path / 'nobody'}"
+    assert run(["prepare", "--server", target, "--query", "storms", "--out", str(tmp_path / "data")]) == 1
+    assert target in capsys.readouterr().err
+
+
 def test_a_summarizer_is_trained_resumed_and_exported(
     bert_folder: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Tells how a fine-tuning run goes: to its caller, to ``metrics.jsonl`` and to TensorBoard; used by `training`."""
+"""Tells how a fine-tuning run goes: its caller, ``metrics.jsonl`` and a log of scalars; used by `training`."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,12 @@ from types import TracebackType
 from typing import Literal
 
 import msgspec
-from torch.utils.tensorboard import SummaryWriter
+
+from gistwire_training.scalar_log import ScalarLog
 
 METRICS_FILE = "metrics.jsonl"
+
+_FIGURES = ("loss", "learning_rate", "pairs_per_s", "validation_ndcg")
 
 Stage = Literal["mining", "training", "interpolating"]
 
@@ -58,7 +61,7 @@ class RunLog:
         self._pairs = 0
         self._seconds = 0.0
         _drop_later_lines(self._path, done)
-        self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+        self._log = ScalarLog(folder, purge_step=done + 1 if done else None)
 
     def __enter__(self) -> "RunLog":
         """Returns itself."""
@@ -67,8 +70,8 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes TensorBoard's file."""
-        self._writer.close()
+        """Closes the log."""
+        self._log.close()
 
     def add(self, loss: float, *, pairs: int, started: float) -> None:
         """Takes down a step.
@@ -103,10 +106,8 @@ class RunLog:
         self._pairs, self._seconds = 0, 0.0
         with self._path.open("ab") as lines:
             lines.write(msgspec.json.encode(progress) + b"\n")
-        for name in ("loss", "learning_rate", "pairs_per_s", "validation_ndcg"):
-            value = getattr(progress, name)
-            if value is not None:
-                self._writer.add_scalar(name, value, step)
+        figures = {name: getattr(progress, name) for name in _FIGURES}
+        self._log.add({name: value for name, value in figures.items() if value is not None}, step)
         self._on_progress(progress)
 
 

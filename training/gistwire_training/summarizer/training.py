@@ -17,11 +17,11 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from gistwire_training.errors import CheckpointError, RecipeError
 from gistwire_training.machine import processor_name
 from gistwire_training.pairs import Pair
+from gistwire_training.scalar_log import ScalarLog
 from gistwire_training.summarizer.checkpoint import Progress, read_checkpoint, write_checkpoint
 from gistwire_training.summarizer.examples import Example, ExampleStream, validation_examples
 from gistwire_training.summarizer.quality import mean_rouge
@@ -205,7 +205,7 @@ class _Run:
         self._recent: deque[_Weights] = deque(maxlen=recipe.averaged_checkpoints)
         self._best: _Weights = self._weights()
         self._prepare_folder(resume)
-        self._writer = SummaryWriter(str(folder)) if self._accelerator.is_main_process else None
+        self._log = ScalarLog(folder) if self._accelerator.is_main_process else None
 
     def train(self) -> RunResult:
         """Runs what is left of the steps, and returns the best weights."""
@@ -284,10 +284,13 @@ class _Run:
         if self._accelerator.is_main_process:
             with (self._folder / "metrics.jsonl").open("ab") as lines:
                 lines.write(msgspec.json.encode(metrics) + b"\n")
-            assert self._writer is not None  # noqa: S101 (the main process has one)
-            self._writer.add_scalar("loss/training", metrics.training_loss, progress.step)
-            self._writer.add_scalar("loss/validation", loss, progress.step)
-            self._writer.add_scalar("rouge/validation", rouge, progress.step)
+            assert self._log is not None  # noqa: S101 (the main process has one)
+            figures = {
+                "loss/training": metrics.training_loss,
+                "loss/validation": loss,
+                "rouge/validation": rouge,
+            }
+            self._log.add(figures, progress.step)
             write_checkpoint(
                 self._folder / CHECKPOINT_FOLDER,
                 recipe=self._recipe,
@@ -331,8 +334,8 @@ class _Run:
         if self._accelerator.is_main_process:
             self._trainee.save(model)
             _write_result(self._folder, RunResult(model, step, rouge, averaged))
-            assert self._writer is not None  # noqa: S101
-            self._writer.close()
+            assert self._log is not None  # noqa: S101
+            self._log.close()
         return RunResult(model, step, rouge, averaged)
 
     def _weights(self) -> _Weights:
