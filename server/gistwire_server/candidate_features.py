@@ -20,6 +20,8 @@ from gistwire_server.text_overlap import CJK, content_terms, normalize, share_in
 
 _WORD = re.compile(rf"(?P<cjk>[{CJK}])|[^\W{CJK}]+(?:[.,'-][^\W{CJK}]+)*")
 _CJK_CHARACTERS_PER_WORD = 2
+_JOINS_LANGUAGE = "en"
+"""The language whose function words joins.py knows, and the only one that is generated."""
 _MAX_SENTENCES = 4
 """More than a summary has: one that is all fragments must not drown what else is known of it."""
 _SENTENCE_END = re.compile(r"""[.!?。！？]["'”’»)\]」』）]*\s*$""")
@@ -86,11 +88,13 @@ class Description:
         features: what the quality model weighs.
         novelty: as `novelty_score` says.
         faithfulness: what of it the article does not support.
+        broken_places: where it falls apart, as `JoinIndex.broken_places` says; never for sentences of the article.
     """
 
     features: CandidateFeatures
     novelty: float
     faithfulness: Faithfulness
+    broken_places: tuple[str, ...] = ()
 
 
 class ArticleProfile:
@@ -151,7 +155,14 @@ class ArticleProfile:
             copied_pairs=len(places) / max(len(terms) - 1, 1),
             position=sum(places) / len(places) / self._pairs if places else None,
         )
-        return Description(features, novelty_score(text, source), faithfulness)
+        return Description(
+            features, novelty_score(text, source), faithfulness, self._broken_places(candidate)
+        )
+
+    def _broken_places(self, candidate: Candidate) -> tuple[str, ...]:
+        if candidate.origin is not Origin.GENERATED or self._source.language != _JOINS_LANGUAGE:
+            return ()
+        return tuple(self._source.joins.broken_places(candidate.text))
 
 
 def similarity(first: Embedding | None, second: Embedding | None) -> float | None:

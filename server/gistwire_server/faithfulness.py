@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 
+from gistwire_server.joins import JoinIndex
 from gistwire_server.negation import NegationIndex
 from gistwire_server.numerals import find_numbers
 from gistwire_server.proper_names import NameIndex, find_names
@@ -98,6 +99,11 @@ class Source:
     def terms(self) -> TermOverlap:
         """Support for content words."""
         return TermOverlap(self.text, self.language)
+
+    @cached_property
+    def joins(self) -> JoinIndex:
+        """Where words of its sentences may be left out."""
+        return JoinIndex(self.headline, self.text.removeprefix(self.headline))
 
     @cached_property
     def negations(self) -> NegationIndex:

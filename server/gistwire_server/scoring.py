@@ -59,11 +59,18 @@ class ScoredCandidate:
         candidate: the candidate.
         scores: its scores.
         faithfulness: what of it the article does not support.
+        broken_places: where it falls apart, as `JoinIndex.broken_places` says.
     """
 
     candidate: Candidate
     scores: CandidateScores
     faithfulness: Faithfulness
+    broken_places: tuple[str, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it says nothing false and hangs together."""
+        return not self.faithfulness.has_false_item and not self.broken_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +89,20 @@ class Tier(IntEnum):
     """What no total makes good: a candidate of a lower tier goes before all of a higher one."""
 
     TRUSTED = 0
-    """Extracts, and generated texts that are faithful."""
+    """Extracts, and generated texts that are faithful and hang together."""
     HEADLINE = 1
     """Tells the reader nothing new, but nothing false either."""
-    UNFAITHFUL = 2
+    BROKEN = 2
+    """Runs of the article's words that do not make sentences."""
+    UNFAITHFUL = 3
 
 
 def tier_of(
-    origin: Origin, faithfulness: Faithfulness, *, threshold: float = DEFAULT_FAITHFULNESS_THRESHOLD
+    origin: Origin,
+    faithfulness: Faithfulness,
+    *,
+    is_broken: bool = False,
+    threshold: float = DEFAULT_FAITHFULNESS_THRESHOLD,
 ) -> Tier:
     """Returns the tier of a candidate.
 
@@ -102,15 +115,15 @@ def tier_of(
         return Tier.TRUSTED
     if faithfulness.has_false_item or faithfulness.score < threshold:
         return Tier.UNFAITHFUL
-    return Tier.TRUSTED
+    return Tier.BROKEN if is_broken else Tier.TRUSTED
 
 
 class Scorer:
     """Scores candidates and puts them in order.
 
-    Unfaithful candidates rank below every extract and below the headline, and the headline below all else that is
-    faithful. Within these tiers the total decides, and of equals the earlier candidate, which the summarizer likes
-    better.
+    Unfaithful and broken candidates rank below every extract and below the headline, and the headline below all else
+    that is faithful. Within these tiers the total decides, and of equals the earlier candidate, which the summarizer
+    likes better.
     """
 
     def __init__(
@@ -176,13 +189,20 @@ class Scorer:
             embedding = candidate.embedding if candidate_embeddings is None else candidate_embeddings[place]
             description = profile.describe(candidate, embedding=embedding, max_tokens=max_tokens)
             scores = self._scores(description, similarity(embedding, query_embedding))
-            scored.append(ScoredCandidate(candidate, scores, description.faithfulness))
+            scored.append(
+                ScoredCandidate(candidate, scores, description.faithfulness, description.broken_places)
+            )
         # Sorting is stable: of equals the earlier one stays first.
         scored.sort(key=lambda each: (self._tier(each), -each.scores.total))
         return ScoredCandidates(tuple(scored))
 
     def _tier(self, scored: ScoredCandidate) -> Tier:
-        return tier_of(scored.candidate.origin, scored.faithfulness, threshold=self._faithfulness_threshold)
+        return tier_of(
+            scored.candidate.origin,
+            scored.faithfulness,
+            is_broken=bool(scored.broken_places),
+            threshold=self._faithfulness_threshold,
+        )
 
     def _scores(self, description: Description, query_similarity: float | None) -> CandidateScores:
         total = self._quality.of(description)

@@ -342,9 +342,9 @@ class _Summarization:
 
 
 def _worth_storing(scored: Iterable[ScoredCandidate]) -> Candidate | None:
-    """The best candidate that serves any query and says nothing false; a headline is stored anyway."""
+    """The best sound candidate that serves any query; a headline is stored anyway."""
     for each in scored:
-        if each.faithfulness.has_false_item:
+        if not each.is_sound:
             continue
         if not each.candidate.query_focused and each.candidate.origin is not Origin.HEADLINE:
             return each.candidate

@@ -19,7 +19,7 @@ _SOURCE = Source(f"{_HEADLINE}\n{_SENTENCE} {_SECOND}", "en", headline=_HEADLINE
 _EXTRACT = Candidate(_SENTENCE, Origin.EXTRACTED)
 _SECOND_EXTRACT = Candidate(_SECOND, Origin.EXTRACTED)
 _FAITHFUL = Candidate(
-    "Harbour Line profit rose 12 percent as passengers crossed to the islands, the operator said.",
+    "Harbour Line said its profit rose 12 percent as passengers crossed to the islands.",
     Origin.GENERATED,
 )
 _FALSE_NUMBER = Candidate(_SENTENCE.replace("12", "21"), Origin.GENERATED)
@@ -169,10 +169,22 @@ def test_tiers(origin: Origin, faithfulness: Faithfulness, tier: Tier) -> None:
 
 
 def test_the_threshold_decides_what_is_faithful() -> None:
-    strict = Scorer(faithfulness_threshold=0.99).score([_FAITHFUL, _TITLE], source=_SOURCE)
-    lenient = Scorer(faithfulness_threshold=0.0).score([_INVENTED, _TITLE], source=_SOURCE)
+    strict = Scorer(faithfulness_threshold=1.1).score([_FAITHFUL, _TITLE], source=_SOURCE)
+    lenient = Scorer(faithfulness_threshold=0.0).score([_FAITHFUL, _TITLE], source=_SOURCE)
     assert strict.chosen.candidate == _TITLE
-    assert lenient.chosen.candidate == _INVENTED
+    assert lenient.chosen.candidate == _FAITHFUL
+
+
+def test_a_broken_candidate_loses_to_an_extract_and_to_the_headline() -> None:
+    broken = Candidate("Harbour Line said its profit rose 12 as more passengers.", Origin.GENERATED)
+    order = Scorer().score([broken, _TITLE, _EXTRACT], source=_SOURCE).candidates
+    assert [each.candidate for each in order] == [_EXTRACT, _TITLE, broken]
+    assert order[2].broken_places
+    assert [each.is_sound for each in order] == [True, True, False]
+    assert tier_of(Origin.GENERATED, Faithfulness(1.0, ()), is_broken=True) is Tier.BROKEN
+    # In a language whose phrases nobody looks for nothing is said to be broken.
+    other = Source(_SOURCE.text, "sv", headline=_HEADLINE)
+    assert not Scorer().score([broken], source=other).chosen.broken_places
 
 
 def test_wrong_arguments_are_refused() -> None:

@@ -63,7 +63,7 @@ def _ranking_example(judged: CandidateSet) -> RankingExample:
         novelties=np.array([each.novelty for each in described]),
         tiers=np.array(
             [
-                tier_of(candidate.origin, each.faithfulness)
+                tier_of(candidate.origin, each.faithfulness, is_broken=bool(each.broken_places))
                 for candidate, each in zip(candidates, described, strict=True)
             ],
             dtype=np.int64,

@@ -145,7 +145,9 @@ def _preferences(
     differences, importance = [], []
     for example in examples:
         standardised = _standardise(example.features, means, deviations)
-        better, worse = np.nonzero(example.rouge[:, None] > example.rouge[None, :])
+        # Between tiers the server does not ask the ranker.
+        same_tier = example.tiers[:, None] == example.tiers[None, :]
+        better, worse = np.nonzero((example.rouge[:, None] > example.rouge[None, :]) & same_tier)
         if len(better):
             differences.append(standardised[better] - standardised[worse])
             importance.append((example.rouge[better] - example.rouge[worse]) / len(better))
