@@ -1,10 +1,13 @@
 """Tests of gistwire_models.shipped."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from gistwire_models.errors import ModelFormatError
-from gistwire_models.shipped import served_model_folder
+from gistwire_models.local_summarizer import LocalSummarizer
+from gistwire_models.shipped import default_summarizer_folder, served_model_folder
+from gistwire_models.summarizer import Candidates, SummaryRequest
 
 
 @pytest.fixture
@@ -34,3 +37,27 @@ def test_what_names_no_version_is_an_error(repository: Path, content: str) -> No
     (repository / "summarizer" / "active.json").write_text(content)
     with pytest.raises(ModelFormatError, match=r"active\.json"):
         served_model_folder(repository, "summarizer")
+
+
+def test_the_summarizer_that_comes_with_gistwire_writes_the_articles_own_words() -> None:
+    body = (
+        "A cooling tower of an office block next to the central station is the source of the city's outbreak of "
+        "Legionnaires' disease, the health department said on Monday. Eleven people are in hospital."
+    )
+    summarizer = LocalSummarizer.load(default_summarizer_folder(), threads=1)
+    request = SummaryRequest("a", "1", "Cooling tower blamed for outbreak", body, "en", candidates=3)
+
+    async def write() -> tuple[str, ...]:
+        try:
+            async for event in summarizer.summarize(request):
+                if isinstance(event, Candidates):
+                    return tuple(candidate.text for candidate in event.candidates)
+            return ()
+        finally:
+            await summarizer.close()
+
+    texts = asyncio.run(write())
+    assert summarizer.languages == ("en",)
+    assert texts[0].startswith("A cooling tower")
+    words = set(body.replace(",", "").replace(".", "").split())
+    assert all(len(set(text.rstrip(".").split()) & words) >= 6 for text in texts)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gistwire_models.shipped import default_summarizer_folder
 from gistwire_training.errors import CheckpointError
 from gistwire_training.registry import (
     add_version,
@@ -167,3 +168,10 @@ def test_recorded_checksums_are_not_replaced(repo: Path) -> None:
     with pytest.raises(CheckpointError, match="not replaced"):
         record_checksums(repo / "summarizer" / "1")
     assert contents(repo) == before
+
+
+def test_the_summarizer_in_this_repository_is_as_it_was_recorded() -> None:
+    version = read_version(default_summarizer_folder().parents[1], "summarizer", 1)
+    verify_version(version)
+    assert version.checksums is not None
+    assert max(each.size_bytes for each in version.checksums.values()) < 40_000_000

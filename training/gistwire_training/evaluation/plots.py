@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -22,6 +22,7 @@ from gistwire_training.evaluation.display import safe_text, source_name
 
 _SHOWN_METRICS = ("rouge1", "rouge2", "rouge_l", "bleu", "supported_items", "faithfulness")
 _LENGTH_CLASSES = 5
+_MAX_LEVEL_LABELS = 4
 _COPY_BINS = np.linspace(0.0, 1.0, 11)
 _WIDTH_INCHES = 10.5
 _DOTS_PER_INCH = 144
@@ -86,9 +87,14 @@ def plot_metrics(evaluation: Evaluation, theme: Theme) -> Figure:
             axes.bar(places, [100 * each.value for each in estimates], width * 0.9, color=colour, zorder=2)
             _draw_intervals(axes, places, estimates, theme.muted)
         names = [_short(source_name(each.source)) for each in evaluation.sources]
-        axes.set_xticks(range(len(names)), names, fontsize=8)
+        axes.set_xticks(range(len(names)), names, fontsize=8, **_slanted(len(names)))
     _add_legend(figure, evaluation.runs, colours, theme)
     return figure
+
+
+def _slanted(labels: int) -> dict[str, Any]:
+    """Returns how labels are set so that many of them do not run into each other."""
+    return {"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if labels > _MAX_LEVEL_LABELS else {}
 
 
 def plot_rouge_by_length(evaluation: Evaluation, theme: Theme) -> Figure:
