@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from gistwire.v1 import events_pb2, search_pb2
+from gistwire.v1 import search_pb2
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.segment import Segment
@@ -28,8 +28,6 @@ _NUMBER = Style(color="cyan", bold=True)
 _DIM = Style(dim=True)
 _DRAFT = Style(italic=True, color="bright_white")
 _FAILURE = Style(color="yellow")
-
-_ORIGINS = {events_pb2.Summary.GENERATED: "written", events_pb2.Summary.EXTRACTED: "extracted"}
 
 
 def _utc_now() -> datetime:
@@ -135,7 +133,7 @@ def _about(hit: ShownHit, now: datetime) -> Text:
     if hit.similar:
         parts.append(f"{hit.similar} similar")
     if hit.summary is not None:
-        parts.append(_ORIGINS.get(hit.summary.origin, ""))
+        parts.append(wording.summary_origin(hit.summary.origin))
         parts.append("stored" if hit.summary.stored else "")
     return Text(" · ".join(filter(None, parts)), style=_DIM)
 

@@ -79,7 +79,7 @@ class PlainView(_LineView):
     def _show_result(self, closing_line: str) -> None:
         for number, hit_id in enumerate(self._state.order, start=1):
             hit = self._state.hits[hit_id]
-            lines = [f"{number}. {hit.headline}", _origin(hit), hit.url, _text(hit)]
+            lines = [f"{number}. {hit.headline}", _describe(hit), hit.url, _text(hit)]
             click.echo("\n" + "\n   ".join(filter(None, lines)))
         click.echo(f"\n{closing_line}" if self._state.order else closing_line)
 
@@ -100,6 +100,12 @@ def write_json_line(message: Message) -> None:
 
 def _origin(hit: ShownHit) -> str:
     return ", ".join(filter(None, [hit.source, wording.date(hit.published) if hit.published else ""]))
+
+
+def _describe(hit: ShownHit) -> str:
+    """Where the article is from, and where its summary."""
+    summary = wording.summary_origin(hit.summary.origin) if hit.summary is not None else ""
+    return " · ".join(filter(None, [_origin(hit), summary]))
 
 
 def _text(hit: ShownHit) -> str:

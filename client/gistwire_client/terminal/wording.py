@@ -22,6 +22,8 @@ _REASONS: Final = {
     events_pb2.Degraded.NOT_AVAILABLE: "this deployment lacks what was asked for",
 }
 
+_ORIGINS = {events_pb2.Summary.GENERATED: "written", events_pb2.Summary.EXTRACTED: "extracted"}
+
 _ACTIONS: Final = {
     events_pb2.Degraded.LEXICAL_ONLY: "searched by words only",
     events_pb2.Degraded.DENSE_ONLY: "searched by meaning only",
@@ -64,6 +66,11 @@ def degraded(event: events_pb2.Degraded) -> str:
     action = _ACTIONS.get(event.action, "done with less than was asked for")
     concerned = f" ({counted(len(event.hit_ids), 'hit')})" if event.hit_ids else ""
     return f"degraded: {stage}: {reason}; {action}{concerned}"
+
+
+def summary_origin(origin: events_pb2.Summary.Origin.ValueType) -> str:
+    """Where a summary comes from; "" where that is not worth a word."""
+    return _ORIGINS.get(origin, "")
 
 
 def completed(event: events_pb2.Completed) -> str:

@@ -39,8 +39,8 @@ def test_plain_lines_are_written_when_their_events_come(capsys: pytest.CaptureFi
         "",
         "",
         "",
-        "\n1. Flood\n   https://news.example/2\n   Summary of Flood"
-        "\n\n2. Storm\n   Wire\n   Summary of Storm"
+        "\n1. Flood\n   extracted\n   https://news.example/2\n   Summary of Flood"
+        "\n\n2. Storm\n   Wire · extracted\n   Summary of Storm"
         "\n\n2 hits · first hit 0 ms · total 0 ms\n",
     ]
 
