@@ -25,7 +25,7 @@ def test_plain_lines_show_hits_then_the_result(gistwire: Gistwire, data_dir: Pat
     outcome = gistwire("search", "harbour crane", "--data-dir", data_dir)
     assert outcome.status == ExitStatus.DONE
     found, first, *_ = outcome.output.split("\n\n")
-    assert found.splitlines()[0] == "1. Harbour crane collapses in Ellery — Meridian Wire, 5 Oct 2026 · extracted"
+    assert found.splitlines()[0] == "1. Harbour crane collapses in Ellery — Meridian Wire, 5 Oct 2026"
     assert first.splitlines()[:2] == [
         "1. Harbour crane collapses in Ellery",
         "   Meridian Wire, 5 Oct 2026 · extracted",
