@@ -10,17 +10,7 @@ from gistwire_training.registry import Gate, Measured, Verdict, judge
 from hypothesis import given
 from hypothesis import strategies as st
 
-ACTIVE = Measured(
-    version="news@1",
-    data_hash="d1",
-    machine="one core",
-    rouge=Estimate(0.4, 0.39, 0.41),
-    rouge_over_baseline=Estimate(0.03, 0.02, 0.04),
-    faithfulness=0.996,
-    latency_p95_ms=100.0,
-    size_bytes=30_000_000,
-    largest_file_bytes=28_000_000,
-)
+from tests.training.registry.conftest import GOOD
 
 
 def failed(verdict: Verdict) -> list[str]:
@@ -34,7 +24,7 @@ def rouge(value: float, *, half_width: float = 0.01) -> Estimate:
 
 
 def test_an_equal_candidate_passes_all_checks() -> None:
-    verdict = judge(ACTIVE, ACTIVE, Gate())
+    verdict = judge(GOOD, GOOD, Gate())
     assert verdict.passed
     assert verdict.reasons == ()
     assert len({check.name for check in verdict.checks}) == len(verdict.checks) == 9
@@ -57,24 +47,24 @@ def test_an_equal_candidate_passes_all_checks() -> None:
     ],
 )
 def test_each_figure_has_its_limit(within: dict[str, object], beyond: dict[str, object], name: str) -> None:
-    assert failed(judge(msgspec.structs.replace(ACTIVE, **within), ACTIVE, Gate())) == []
-    assert failed(judge(msgspec.structs.replace(ACTIVE, **beyond), ACTIVE, Gate())) == [name]
+    assert failed(judge(msgspec.structs.replace(GOOD, **within), GOOD, Gate())) == []
+    assert failed(judge(msgspec.structs.replace(GOOD, **beyond), GOOD, Gate())) == [name]
 
 
 def test_an_unfaithful_candidate_is_refused_though_the_active_one_is_no_better() -> None:
-    unfaithful = msgspec.structs.replace(ACTIVE, faithfulness=0.9899)
+    unfaithful = msgspec.structs.replace(GOOD, faithfulness=0.9899)
     assert failed(judge(unfaithful, unfaithful, Gate())) == ["faithfulness"]
 
 
 def test_a_narrow_interval_allows_less_than_the_tolerance() -> None:
-    active = msgspec.structs.replace(ACTIVE, rouge=rouge(0.4, half_width=0.001))
+    active = msgspec.structs.replace(GOOD, rouge=rouge(0.4, half_width=0.001))
     gate = Gate()
-    assert judge(msgspec.structs.replace(ACTIVE, rouge=rouge(0.3991)), active, gate).passed
-    assert not judge(msgspec.structs.replace(ACTIVE, rouge=rouge(0.3989)), active, gate).passed
+    assert judge(msgspec.structs.replace(GOOD, rouge=rouge(0.3991)), active, gate).passed
+    assert not judge(msgspec.structs.replace(GOOD, rouge=rouge(0.3989)), active, gate).passed
 
 
 def test_without_an_active_version_only_the_absolute_limits_hold() -> None:
-    candidate = msgspec.structs.replace(ACTIVE, rouge=rouge(0.1), latency_p95_ms=5_000.0)
+    candidate = msgspec.structs.replace(GOOD, rouge=rouge(0.1), latency_p95_ms=5_000.0)
     assert judge(candidate, None, Gate()).passed
     assert failed(judge(msgspec.structs.replace(candidate, faithfulness=0.9), None, Gate())) == [
         "faithfulness"
@@ -87,17 +77,17 @@ def test_without_an_active_version_only_the_absolute_limits_hold() -> None:
 def test_figures_of_other_data_or_machines_are_refused_and_not_compared(
     other: dict[str, str], name: str
 ) -> None:
-    better = msgspec.structs.replace(ACTIVE, rouge=rouge(0.9), **other)
-    verdict = judge(better, ACTIVE, Gate())
+    better = msgspec.structs.replace(GOOD, rouge=rouge(0.9), **other)
+    verdict = judge(better, GOOD, Gate())
     assert failed(verdict) == [name]
     assert not any("beside the active version" in check.name for check in verdict.checks)
     assert all(value in verdict.reasons[0] for value in other.values())
 
 
 def test_a_refusal_carries_all_reasons_with_their_figures() -> None:
-    worse = msgspec.structs.replace(ACTIVE, faithfulness=0.98, latency_p95_ms=120.0)
+    worse = msgspec.structs.replace(GOOD, faithfulness=0.98, latency_p95_ms=120.0)
     with pytest.raises(PromotionRefusedError) as refusal:
-        judge(worse, ACTIVE, Gate()).raise_if_refused()
+        judge(worse, GOOD, Gate()).raise_if_refused()
     assert refusal.value.reasons == (
         "faithfulness: 0.98, must be at least 0.99",
         "faithfulness, beside the active version: 0.98, must be at least 0.994",
@@ -111,7 +101,7 @@ def test_a_refusal_carries_all_reasons_with_their_figures() -> None:
 )
 def test_what_is_no_finite_number_is_no_figure(figure: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="news@1 measured what is no finite number"):
-        Measured(**{**msgspec.structs.asdict(ACTIVE), **figure})
+        Measured(**{**msgspec.structs.asdict(GOOD), **figure})
 
 
 @pytest.mark.parametrize(
@@ -147,7 +137,7 @@ MEASURED = st.builds(
 )
 NEAR_ACTIVE = st.builds(
     lambda gain, lead, faithfulness, latency_ms, size, largest: msgspec.structs.replace(
-        ACTIVE,
+        GOOD,
         rouge=rouge(0.4 + gain),
         rouge_over_baseline=Estimate(0.03, lead, 0.04),
         faithfulness=faithfulness,
@@ -166,7 +156,7 @@ NEAR_ACTIVE = st.builds(
 
 @given(
     candidate=MEASURED | NEAR_ACTIVE,
-    active=st.none() | MEASURED | st.just(ACTIVE),
+    active=st.none() | MEASURED | st.just(GOOD),
     gain=SHARES,
     faithfulness_gain=SHARES,
     factor=SHARES,
@@ -204,10 +194,10 @@ def test_a_looser_gate_refuses_nothing_more(candidate: Measured, loosening: floa
         max_size_ratio=strict.max_size_ratio + loosening,
         max_file_mb=strict.max_file_mb + loosening,
     )
-    assert set(failed(judge(candidate, ACTIVE, loose))) <= set(failed(judge(candidate, ACTIVE, strict)))
+    assert set(failed(judge(candidate, GOOD, loose))) <= set(failed(judge(candidate, GOOD, strict)))
 
 
-@given(candidate=NEAR_ACTIVE, active=st.none() | st.just(ACTIVE))
+@given(candidate=NEAR_ACTIVE, active=st.none() | st.just(GOOD))
 def test_a_verdict_passes_just_when_every_check_does_and_survives_json(
     candidate: Measured, active: Measured | None
 ) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from gistwire_training.errors import CheckpointError, PromotionRefusedError
-from gistwire_training.evaluation import Estimate
 from gistwire_training.pairs import Pair
 from gistwire_training.registry import (
     Gate,
@@ -19,20 +18,9 @@ from gistwire_training.registry import (
 )
 from gistwire_training.registry.versions import read_model_version
 
-from tests.training.registry.conftest import ModelMaker
+from tests.training.registry.conftest import GOOD, ModelMaker
 
 PAIRS = [Pair(id="a", headline="Bridge shut", body="The bridge is shut.", summary="It is shut.")]
-ACTIVE = Measured(
-    version="b",
-    data_hash="pairs",
-    machine="one core",
-    rouge=Estimate(0.4, 0.39, 0.41),
-    rouge_over_baseline=Estimate(0.03, 0.02, 0.04),
-    faithfulness=0.996,
-    latency_p95_ms=100.0,
-    size_bytes=30_000_000,
-    largest_file_bytes=28_000_000,
-)
 
 
 class Scripted:
@@ -44,7 +32,7 @@ class Scripted:
 
     def __call__(self, folder: Path, pairs: Sequence[Pair]) -> Measured:
         self.pairs.append(pairs)
-        return self.figures.get(read_model_version(folder).version, ACTIVE)
+        return self.figures.get(read_model_version(folder).version, GOOD)
 
 
 def test_what_passes_becomes_the_next_version_and_is_served(repo: Path, make_model: ModelMaker) -> None:
@@ -60,7 +48,7 @@ def test_what_passes_becomes_the_next_version_and_is_served(repo: Path, make_mod
 
 
 def test_what_is_refused_changes_nothing_that_is_served(repo: Path, make_model: ModelMaker) -> None:
-    slow = msgspec.structs.replace(ACTIVE, latency_p95_ms=200.0)
+    slow = msgspec.structs.replace(GOOD, latency_p95_ms=200.0)
     with pytest.raises(PromotionRefusedError, match="latency"):
         promote_summarizer(
             repo, make_model("c"), PAIRS, measure=Scripted({"c": slow}), gate=Gate(), reason="better"

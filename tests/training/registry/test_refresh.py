@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from gistwire_training.errors import CheckpointError, PromotionRefusedError
-from gistwire_training.evaluation.bootstrap import Estimate
 from gistwire_training.pairs import Pair, read_pairs
 from gistwire_training.registry import (
     Gate,
@@ -26,19 +25,7 @@ from gistwire_training.registry import (
     served_version,
 )
 
-from tests.training.registry.conftest import PreparedMaker
-
-MEASURED = Measured(
-    version="",
-    data_hash="",
-    machine="one core",
-    rouge=Estimate(0.4, 0.39, 0.41),
-    rouge_over_baseline=Estimate(0.03, 0.02, 0.04),
-    faithfulness=0.996,
-    latency_p95_ms=100.0,
-    size_bytes=30_000_000,
-    largest_file_bytes=28_000_000,
-)
+from tests.training.registry.conftest import GOOD, PreparedMaker
 
 
 @dataclass
@@ -80,7 +67,7 @@ class Bench:
         self.measured.append((folder, tuple(pairs)))
         figures = self.candidate_figures if folder.name == "candidate" else {}
         return msgspec.structs.replace(
-            MEASURED, **{"version": folder.name, "data_hash": hash_pairs(pairs)} | figures
+            GOOD, **{"version": folder.name, "data_hash": hash_pairs(pairs)} | figures
         )
 
     def refresh(self) -> RefreshRecord:
