@@ -49,6 +49,11 @@ _JOIN = 0.01
 _INSERTION = 0.02
 """Costs beside a broken place's 1: among ways to read a text as copied, the one with the longest runs is taken."""
 
+_MAX_TOKENS = 700
+"""Words and marks of an article that are looked at: more than any summarizer of ours reads of it."""
+_CHARACTERS_PER_TOKEN = 8
+_MAX_PLACES = 64
+"""Places of one word that are looked at, so that an article of one word takes no longer than others."""
 _MAX_READINGS = 16
 """Readings that are followed at once, the least broken ones."""
 
@@ -95,14 +100,17 @@ class JoinIndex:
         """
         self._tokens: list[str] = []
         self._starts: list[int] = []
-        for text in (headline, *(sentence.text for sentence in split_sentences(body, "en"))):
-            if tokens := _tokens(text):
+        beginning = body[: _MAX_TOKENS * _CHARACTERS_PER_TOKEN]
+        for text in (headline, *(sentence.text for sentence in split_sentences(beginning, "en"))):
+            if tokens := _tokens(text)[: _MAX_TOKENS - len(self._tokens)]:
                 self._starts.append(len(self._tokens))
                 self._tokens += tokens
         self._beginnings = frozenset(self._starts)
         self._places: dict[str, list[int]] = {}
         for place, token in enumerate(self._tokens):
-            self._places.setdefault(token, []).append(place)
+            places = self._places.setdefault(token, [])
+            if len(places) < _MAX_PLACES:
+                places.append(place)
 
     def broken_places(self, summary: str) -> list[str]:
         """Returns the two words at each place where a summary falls apart; none if it hangs together.

@@ -76,3 +76,10 @@ def test_any_text_can_be_looked_at(text: str) -> None:
 def test_an_empty_article_supports_function_words_alone() -> None:
     assert JoinIndex("", "").broken_places("Nothing.") == ["nothing"]
     assert JoinIndex("", "").broken_places("") == []
+
+
+def test_of_a_long_article_the_beginning_is_looked_at() -> None:
+    # Without a limit this takes half a minute.
+    endless = JoinIndex("", "the word " * 20_000 + "ends here.")
+    assert endless.broken_places("the word " * 30 + "the word.") == []
+    assert endless.broken_places("The word ends here.") != []
