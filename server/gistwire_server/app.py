@@ -30,7 +30,7 @@ from gistwire_models.combined_summarizer import CombinedSummarizer
 from gistwire_models.extractive import ExtractiveSummarizer
 from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
 from gistwire_models.local_summarizer import LocalSummarizer
-from gistwire_models.shipped import default_summarizer_folder
+from gistwire_models.shipped import default_summarizer_folder, served_model_folder
 from gistwire_models.summarizer import Summarizer
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -160,9 +160,14 @@ def _load_summarizer(config: ServerConfig, encoder: LocalEncoder) -> Summarizer:
     extracting = ExtractiveSummarizer(encoder, encoder.count_tokens)
     if config.summarizer == "extracting":
         return extracting
-    folder = config.summarizer_dir or default_summarizer_folder()
-    generating = LocalSummarizer.load(folder, threads=config.summarizer_threads)
+    generating = LocalSummarizer.load(_summarizer_folder(config), threads=config.summarizer_threads)
     return CombinedSummarizer(generating, extracting, languages=generating.languages)
+
+
+def _summarizer_folder(config: ServerConfig) -> Path:
+    if config.summarizer_dir is None:
+        return default_summarizer_folder()
+    return served_model_folder(config.summarizer_dir, "summarizer") or config.summarizer_dir
 
 
 def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:

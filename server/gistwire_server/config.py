@@ -110,7 +110,8 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     summarizer: Literal["generating", "extracting"] = "generating"
     """Whether summaries are generated, with extracts standing by, or are extracts alone."""
     summarizer_dir: Path | None = None
-    """Folder of an exported summarizer; none for the one that comes with Gistwire."""
+    """Folder of an exported summarizer, or of a model repository whose served version is taken; none for the one that
+    comes with Gistwire."""
     summarizer_threads: PositiveInt | None = None
     """Batches of articles that are summarized at once, a core each; none to choose by the machine."""
     retrieval: RetrievalConfig = RetrievalConfig()

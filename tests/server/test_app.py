@@ -1,5 +1,8 @@
 import asyncio
+import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,6 +18,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from tests.models.conftest import summarizer_folder as summarizer_folder
 from tests.server.conftest import ARTICLES, Bench
 
 SERVICES = {
@@ -148,3 +152,20 @@ async def test_the_embedded_default_runs_from_its_configuration_alone(
         )
         kinds = [event.WhichOneof("event") async for event in call]
     assert kinds == ["started", "hits", "ranking", "completed"]
+    assert running.engines.summarizer.model.name == "gistwire-news-bart"
+
+
+@pytest.mark.parametrize("names_repository", [True, False])
+async def test_the_promoted_version_of_a_repository_is_served(
+    summarizer_folder: Path, tmp_path: Path, names_repository: bool
+) -> None:
+    versions = [tmp_path / "models" / "summarizer" / str(number) for number in (1, 2)]
+    for folder in versions:
+        shutil.copytree(summarizer_folder, folder)
+        description = folder / "gistwire.json"
+        description.write_text(json.dumps(json.loads(description.read_text()) | {"version": folder.name}))
+    (versions[0].parent / "active.json").write_text('{"version": 1}')
+    chosen = tmp_path / "models" if names_repository else versions[1]
+    config = ServerConfig(data_dir=tmp_path / "data", listen="unix", summarizer_dir=chosen)
+    async with running_server(config) as running:
+        assert running.engines.summarizer.model.version == ("1" if names_repository else "2")
