@@ -60,6 +60,20 @@ def test_unlabelled_articles_teach_with_their_own_words(
         assert set(example.target.lower().split()) <= set(example.body.lower().split())
 
 
+def test_what_is_read_varies_and_what_is_written_does_not(
+    pairs: Sequence[Pair], recipe: SummarizerRecipe
+) -> None:
+    plain = msgspec.structs.replace(recipe, headline_share=0.3, headline_dropout=0.0)
+    varying = msgspec.structs.replace(plain, word_dropout=0.5, synonyms=0.5, sentence_dropout=0.5)
+    examples, varied = (
+        [example for batch in _batches(pairs, each, 0, 16) for example in batch] for each in (plain, varying)
+    )
+    assert {example.target for example in varied} == {example.target for example in examples}
+    assert {example.body for example in varied} - {example.body for example in examples}
+    # Resumed, the same variations come again.
+    assert _batches(pairs, varying, 5, 3) == _batches(pairs, varying, 0, 8)[5:]
+
+
 def test_refuses_data_without_a_target(recipe: SummarizerRecipe) -> None:
     with pytest.raises(TrainingDataError):
         ExampleStream([Pair(id="1", headline="Ferry strike", body="Too short.")], recipe)

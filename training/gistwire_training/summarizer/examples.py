@@ -8,6 +8,9 @@ from enum import Enum
 import msgspec
 from gistwire_models.summarizer_source import HEADLINE_TASK, SUMMARY_TASK
 
+from gistwire_training.data.augmentation import AugmentationOptions, AugmentedPairs
+from gistwire_training.data.split_pairs import SplitPairs
+from gistwire_training.data.thesaurus import news_thesaurus
 from gistwire_training.errors import TrainingDataError
 from gistwire_training.pairs import Pair
 from gistwire_training.summarizer.recipe import SummarizerRecipe
@@ -44,6 +47,8 @@ class Example:
 class ExampleStream:
     """An endless stream of batches, each a pure function of the recipe's seed and its number.
 
+    What is read is varied as the recipe says, another way in each pool of batches; what is to be written never.
+
     Args:
         pairs: the training split.
         recipe: shares of tasks, seed and batch size.
@@ -62,6 +67,16 @@ class ExampleStream:
             if (summary := compressed_summary(pair))
         ]
         self._headlined = [pair for pair in pairs if pair.headline and len(pair.body.split()) >= 12]
+        self._augmentation = AugmentationOptions(
+            synonyms=recipe.synonyms,
+            word_dropout=recipe.word_dropout,
+            sentence_dropout=recipe.sentence_dropout,
+            sentence_shuffling=0.0,
+            headline_dropout=0.0,
+            back_translation=0.0,
+            seed=recipe.seed,
+        )
+        self._thesaurus = news_thesaurus() if recipe.synonyms else {}
         if not self._supervised and not self._compressed:
             raise TrainingDataError("no article has a summary, or a sentence from which one could be made")
 
@@ -75,22 +90,29 @@ class ExampleStream:
     def _pool(self, number: int) -> list[list[Example]]:
         choice = random.Random(f"{self._recipe.seed}/{number}")  # noqa: S311 (a shuffle, no secret)
         size = self._recipe.batch_size
-        examples = [self._draw(choice) for _ in range(size * _POOL_BATCHES)]
+        examples = [self._draw(choice, number) for _ in range(size * _POOL_BATCHES)]
         examples.sort(key=lambda example: len(example.headline) + len(example.body))
         batches = [examples[start : start + size] for start in range(0, len(examples), size)]
         choice.shuffle(batches)
         return batches
 
-    def _draw(self, choice: random.Random) -> Example:
+    def _draw(self, choice: random.Random, pool: int) -> Example:
         if self._headlined and choice.random() < self._recipe.headline_share:
-            pair = choice.choice(self._headlined)
+            pair = self._varied(msgspec.structs.replace(choice.choice(self._headlined), summary=""), pool)
             return Example(Task.HEADLINE, "", pair.body, pair.headline)
         supervised = bool(self._supervised) and (
             not self._compressed or choice.random() < self._recipe.supervised_share
         )
-        pair = choice.choice(self._supervised if supervised else self._compressed)
+        pair = self._varied(choice.choice(self._supervised if supervised else self._compressed), pool)
         hidden = choice.random() < self._recipe.headline_dropout
         return Example(Task.SUMMARY, "" if hidden else pair.headline, pair.body, pair.summary)
+
+    def _varied(self, pair: Pair, pool: int) -> Pair:
+        options = self._augmentation
+        if not (options.synonyms or options.word_dropout or options.sentence_dropout):
+            return pair
+        alone = SplitPairs("train", (pair,))
+        return AugmentedPairs(alone, options, thesaurus=self._thesaurus).pair(0, epoch=pool)
 
 
 def validation_examples(pairs: Sequence[Pair], size: int) -> list[Example]:

@@ -19,6 +19,16 @@ _AT_LEAST_ONE = (
     "evaluation_size",
     "patience",
 )
+_SHARES = (
+    "dropout",
+    "label_smoothing",
+    "headline_share",
+    "headline_dropout",
+    "supervised_share",
+    "synonyms",
+    "word_dropout",
+    "sentence_dropout",
+)
 _NOT_NEGATIVE = (
     "frozen_encoder_layers",
     "align_steps",
@@ -89,6 +99,12 @@ class SummarizerRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Share of the summary examples whose headline is hidden, so that the body is read too."""
     supervised_share: float = 0.5
     """Share of the summary examples whose target a person wrote, where the data has both kinds."""
+    synonyms: float = 0.0
+    """Probability that a common word of the body, which the target does not have, is replaced by a synonym."""
+    word_dropout: float = 0.0
+    """Probability that such a word is left out."""
+    sentence_dropout: float = 0.0
+    """Probability that a sentence beyond the lead, which the target does not need, is left out."""
     max_source_tokens: int = 200
     """Longest source, in tokens; news says what matters first."""
     max_target_tokens: int = 64
@@ -115,7 +131,7 @@ class SummarizerRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise RecipeError(f"{name} must not be negative, but is {getattr(self, name)}")
-        for name in ("dropout", "label_smoothing", "headline_share", "headline_dropout", "supervised_share"):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) < 1 and not (name.endswith("share") and getattr(self, name) == 1):
                 raise RecipeError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
         if not 16 <= self.max_source_tokens <= 510:
