@@ -1,6 +1,7 @@
 """What the folders of all models have in common: file names, a description, a version."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,8 @@ DESCRIPTION_FILE = "gistwire.json"
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 """Weights and configuration of a model that is not converted yet."""
+
+_VERSION_NAME = re.compile(r"[1-9][0-9]*", re.ASCII)
 
 Described = TypeVar("Described", bound=msgspec.Struct)
 
@@ -62,3 +65,13 @@ def derive_version_of(files: Sequence[Path], *, quantization: str, converter_ver
         except FileNotFoundError as error:
             raise ModelNotFoundError(f"{path} is missing") from error
     return f"{digest.hexdigest()}-{quantization}-{converter_version}"
+
+
+def version_numbers(model: Path) -> list[int]:
+    """Returns the versions of a model in a repository, ascending: subfolders whose names are numbers from 1.
+
+    Args:
+        model: the model's folder in the repository, which need not exist.
+    """
+    folders = model.glob("[1-9]*")
+    return sorted(int(each.name) for each in folders if _VERSION_NAME.fullmatch(each.name) and each.is_dir())

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from gistwire_models.errors import ModelFormatError, ModelNotFoundError
+from gistwire_models.model_folder import version_numbers
 
 _INSTALLED = Path(__file__).parent / "shipped"
 _CHECKOUT = Path(__file__).parents[2] / "model_repo"
@@ -37,10 +38,8 @@ def served_model_folder(repository: Path, model: str) -> Path | None:
     try:
         number = msgspec.json.decode(active.read_bytes(), type=_Active).version
     except FileNotFoundError:
-        versions = [
-            each for each in (repository / model).glob("[0-9]*") if each.name.isdecimal() and each.is_dir()
-        ]
-        return max(versions, key=lambda folder: int(folder.name), default=None)
+        numbers = version_numbers(repository / model)
+        return repository / model / str(numbers[-1]) if numbers else None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelFormatError(f"{active} cannot be read: {error}") from error
     folder = repository / model / str(number)

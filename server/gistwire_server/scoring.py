@@ -121,9 +121,9 @@ def tier_of(
 class Scorer:
     """Scores candidates and puts them in order.
 
-    Unfaithful and broken candidates rank below every extract and below the headline, and the headline below all else
-    that is faithful. Within these tiers the total decides, and of equals the earlier candidate, which the summarizer
-    likes better.
+    Broken candidates rank below every extract and below the headline, unfaithful ones below these, and the headline
+    below all else that is sound. Within these tiers the total decides, and of equals the earlier candidate, which the
+    summarizer likes better.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from gistwire_models.summarizer import Candidates, SummaryRequest
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    for name in ("2", "10", "3.partial", ".staging-1"):
+    for name in ("2", "10", "3.partial", ".staging-1", "011"):
         (tmp_path / "summarizer" / name).mkdir(parents=True)
     return tmp_path
 

@@ -80,6 +80,16 @@ def test_an_empty_article_supports_function_words_alone() -> None:
 
 def test_of_a_long_article_the_beginning_is_looked_at() -> None:
     # Without a limit this takes half a minute.
-    endless = JoinIndex("", "word and " * 20_000 + "its end.")
-    assert endless.broken_places("word and " * 25 + "word.") == []
-    assert endless.broken_places("Word and end.") == ["and end"]
+    endless = JoinIndex("", "Word and word. " * 20_000 + "Its end.")
+    assert endless.broken_places("Word and word. " * 15) == []
+    assert endless.broken_places("Its end.") != []
+
+
+def test_a_word_that_the_article_has_often_is_copied_from_wherever_it_stands() -> None:
+    joins = JoinIndex("", "The mayor said the word. " * 40 + "Later she closed the harbour on Monday.")
+    assert joins.broken_places("Later she closed the harbour on Monday.") == []
+
+
+@pytest.mark.parametrize("end", ["'we will go.'", "(it is over.)", "we wait…", "we wait..."])
+def test_a_sentence_may_end_in_more_than_a_stop(end: str) -> None:
+    assert JoinIndex("", f"The mayor said {end}").broken_places(f"The mayor said {end}") == []

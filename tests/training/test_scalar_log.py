@@ -63,3 +63,10 @@ def test_it_sends_where_the_environment_says_so(
     monkeypatch.setenv("WANDB_MODE", "online")
     ScalarLog(tmp_path).close()
     assert wandb.settings["mode"] == "online"
+
+
+def test_a_folder_named_like_the_package_is_no_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace())
+    ScalarLog(tmp_path).close()

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import NoReturn
 
 import click
+from gistwire_models.errors import GistwireModelError
 
 from gistwire_training.errors import GistwireTrainingError
 
@@ -76,7 +77,7 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except GistwireTrainingError as error:
+    except (GistwireTrainingError, GistwireModelError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         return 1
     except (click.Abort, KeyboardInterrupt):

@@ -49,5 +49,8 @@ def _begin_wandb(folder: Path) -> Any:
         wandb = import_module("wandb")
     except ImportError:
         return None
+    if not hasattr(wandb, "init"):
+        # A folder of that name, such as offline runs leave, is no installation.
+        return None
     mode = os.environ.get("WANDB_MODE", "offline")
     return wandb.init(project="gistwire", name=folder.name, dir=str(folder), mode=mode)

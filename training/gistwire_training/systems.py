@@ -11,6 +11,7 @@ from gistwire_models.encoder import Priority
 from gistwire_models.extractive import ExtractiveSummarizer
 from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.summarizer import Summarizer
+from gistwire_server.config import SummaryConfig
 from gistwire_server.faithfulness import Source
 from gistwire_server.scoring import Scorer
 
@@ -62,7 +63,7 @@ class ServedSystem:
         folder: folder of the exported summarizer.
         open_encoder: makes the text encoder, once for each call of `summarize`, which closes it.
         name: name in the report.
-        candidates: generated candidates of each article.
+        candidates: generated candidates of each article; as many as the server asks for unless it is told otherwise.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class ServedSystem:
         open_encoder: Callable[[], CountingEncoder],
         *,
         name: str = "served",
-        candidates: int = 4,
+        candidates: int = SummaryConfig().candidates,
     ) -> None:
         self.name = name
         self._folder = folder

@@ -75,6 +75,8 @@ def test_prepare_writes_the_splits_and_says_how_many(
         ([], "name files, or a server"),
         (["--server", "127.0.0.1:1"], "go together"),
         (["--query", "storms"], "go together"),
+        (["--stored-summaries"], "needs --server"),
+        (["--column", "headline=title"], "no"),
     ],
 )
 def test_prepare_needs_something_to_read(

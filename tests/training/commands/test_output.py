@@ -69,3 +69,8 @@ def test_no_rows_are_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == "no version\n"
     print_rows([], empty="no version", as_json=True)
     assert capsys.readouterr().out == ""
+
+
+def test_names_of_others_models_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([{"model": "news\x1b[2J\x07"}], empty="none", as_json=False)
+    assert "\x1b" not in capsys.readouterr().out

@@ -76,3 +76,13 @@ def test_a_wrong_limit_is_named(
 ) -> None:
     assert run(["promote", str(summarizer_folder), str(prepared), "--gate", "max_beauty=1"]) == 1
     assert "max_beauty" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_summarizer_is_an_error_in_a_line(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert run(["promote", str(empty), str(prepared), "--repository", str(tmp_path / "models")]) == 1
+    assert str(empty) in capsys.readouterr().err
+    assert not (tmp_path / "models").exists()

@@ -232,12 +232,12 @@ def test_another_promotion_meanwhile_is_not_undone(bench: Bench) -> None:
         return measure(folder, pairs)
 
     bench.measure = measure_while_another_is_promoted  # type: ignore[method-assign]
-    with pytest.raises(PromotionRefusedError, match="active version is 1, not 2"):
+    with pytest.raises(PromotionRefusedError, match="version 1 is served, not 2"):
         bench.refresh()
     record = read_refresh(bench.record)
     assert record.verdict.passed
     assert record.promoted_version is None
-    assert record.reasons == ("the active version is 1, not 2",)
+    assert record.reasons == ("version 1 is served, not 2",)
     assert [entry.version for entry in read_history(bench.repo, "summarizer")] == [2, 1]
     assert len(list_versions(bench.repo, "summarizer")) == 2
 
@@ -260,3 +260,11 @@ def test_a_damaged_active_version_is_found_before_anything_is_trained(bench: Ben
 def test_a_folder_without_a_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"refresh\.json"):
         read_refresh(tmp_path)
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(bench: Bench) -> None:
+    (bench.record / "run").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="something else"):
+        bench.refresh()
+    assert (bench.record / "run").is_dir()
+    assert bench.trained == 0

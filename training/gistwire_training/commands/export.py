@@ -50,8 +50,8 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
 @click.option(
     "--quantization", type=click.Choice(["int8", "float16", "float32"]), default="int8", show_default=True
 )
-@click.option("--max-source-tokens", default=200, show_default=True)
-@click.option("--max-target-tokens", default=64, show_default=True)
+@click.option("--max-source-tokens", type=click.IntRange(16, 510), default=200, show_default=True)
+@click.option("--max-target-tokens", type=click.IntRange(8, 256), default=64, show_default=True)
 @click.option(
     "--check",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from gistwire_training.evaluation.bootstrap import Estimate
+from gistwire_training.evaluation.display import safe_text
 
 _WHOLE = 1000
 """From here on a figure's fraction tells nothing."""
@@ -95,7 +96,7 @@ def _written(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.4g}"
-    return str(value) if value or value == 0 else "–"
+    return safe_text(str(value)) if value or value == 0 else "–"
 
 
 class StageProgress:

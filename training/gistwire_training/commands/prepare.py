@@ -63,6 +63,10 @@ def prepare(
     """Clean, filter and split the articles of FILES (JSON lines, CSV or TSV, also gzipped), or of a server."""
     if bool(server) != bool(queries):
         raise click.UsageError("--server and --query go together")
+    if stored_summaries and not server:
+        raise click.UsageError("--stored-summaries needs --server")
+    if columns and not files:
+        raise click.UsageError("--column names fields of files, of which there are none")
     if not files and not server:
         raise click.UsageError("name files, or a server")
     options = read_recipe(PreparationOptions, recipe_file, settings)

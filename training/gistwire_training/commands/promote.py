@@ -8,7 +8,7 @@ from gistwire_training.commands.held_out import held_out_pairs, sample_corpus_op
 from gistwire_training.commands.output import json_option, print_result, progress
 from gistwire_training.commands.recipes import gate_option, read_recipe
 from gistwire_training.commands.repository import repository_option
-from gistwire_training.registry import Gate, ServedMeasurement, promote_summarizer
+from gistwire_training.registry import Gate, ServedMeasurement, promote_summarizer, served_version
 
 _EPILOG = """\b
 Examples:
@@ -43,6 +43,8 @@ def promote(
     served from the next start of a server on. If not, nothing changes, and the command fails with the reasons.
     """
     gate = read_recipe(Gate, None, gates)
+    if served_version(repository, "summarizer") is None:
+        click.echo(f"nothing is served in {repository} yet: the absolute limits alone decide", err=True)
     pairs = held_out_pairs(data, "test", sample_corpus=sample_corpus)
     with progress() as report:
         measure = ServedMeasurement(on_progress=report)

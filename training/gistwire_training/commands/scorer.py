@@ -73,6 +73,8 @@ def scorer(
         for pair in read_pairs(folder / f"{split}.jsonl")
         if is_usable(pair, "summary")
     ]
+    # Now, rather than after all candidates are written.
+    out.parent.mkdir(parents=True, exist_ok=True)
     with progress() as report:
         result = fit_scorer(
             pairs,

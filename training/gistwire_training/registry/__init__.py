@@ -14,8 +14,8 @@ from gistwire_training.registry.mixture import Mixture, MixtureOptions, SplitCou
 from gistwire_training.registry.promotion import (
     MeasureVersion,
     add_and_promote,
-    pin_served,
     promote_summarizer,
+    verify_served,
 )
 from gistwire_training.registry.refresh import (
     ExportCandidate,
@@ -61,7 +61,6 @@ __all__ = [
     "judge",
     "list_versions",
     "mix",
-    "pin_served",
     "promote",
     "promote_summarizer",
     "read_active",
@@ -73,5 +72,6 @@ __all__ = [
     "refresh",
     "roll_back",
     "served_version",
+    "verify_served",
     "verify_version",
 ]

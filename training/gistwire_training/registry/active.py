@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from gistwire_models.model_folder import version_numbers
 
 from gistwire_training.errors import CheckpointError, PromotionRefusedError
 from gistwire_training.registry.locking import locked
@@ -15,7 +16,6 @@ from gistwire_training.registry.versions import (
     model_folder,
     read_version,
     verify_version,
-    version_numbers,
 )
 from gistwire_training.registry.whole_file import write_whole
 
@@ -61,7 +61,11 @@ def served_version(repo: Path, model: ModelName) -> int | None:
         CheckpointError: ``active.json`` cannot be read.
     """
     active = read_active(repo, model)
-    return active.version if active is not None else max(version_numbers(repo, model), default=None)
+    return (
+        active.version
+        if active is not None
+        else max(version_numbers(model_folder(repo, model)), default=None)
+    )
 
 
 def read_history(repo: Path, model: ModelName) -> list[ActiveVersion]:
@@ -154,7 +158,9 @@ def roll_back(repo: Path, model: ModelName, *, reason: str = "rolled back") -> A
 
 def _highest_other(repo: Path, model: ModelName, version: int) -> int | None:
     """Returns what servers took before `version` was there, when none had ever been promoted."""
-    return max((number for number in version_numbers(repo, model) if number != version), default=None)
+    return max(
+        (number for number in version_numbers(model_folder(repo, model)) if number != version), default=None
+    )
 
 
 def _activate(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from gistwire_models.local_summarizer import LocalSummarizer
+from gistwire_server.config import SummaryConfig
 
 from gistwire_training.candidates import candidates_of
 from gistwire_training.errors import TrainingDataError
@@ -26,7 +27,7 @@ from gistwire_training.registry.mixture import hash_pairs
 from gistwire_training.registry.versions import read_model_version
 from gistwire_training.systems import ServedSystem
 
-_CANDIDATES = 4
+_CANDIDATES = SummaryConfig().candidates
 _TIMED_ARTICLES = 100
 _WARM_UP_ARTICLES = 3
 

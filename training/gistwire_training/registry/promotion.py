@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from gistwire_training.errors import PromotionRefusedError
 from gistwire_training.pairs import Pair
-from gistwire_training.registry.active import check_active, promote, read_active, served_version
+from gistwire_training.registry.active import promote, read_active, served_version
 from gistwire_training.registry.gate import Gate, Measured, Verdict, judge
 from gistwire_training.registry.versions import (
     ModelName,
@@ -53,7 +54,7 @@ def promote_summarizer(
             holds what it held.
         CheckpointError: a version or the candidate is damaged.
     """
-    served = pin_served(repo, _MODEL)
+    served = verify_served(repo, _MODEL)
     measured = measure(candidate, pairs)
     active = None if served is None else measure(read_version(repo, _MODEL, served).folder, pairs)
     verdict = judge(measured, active, gate)
@@ -61,21 +62,15 @@ def promote_summarizer(
     return add_and_promote(repo, _MODEL, candidate, expected=served, reason=reason), verdict
 
 
-def pin_served(repo: Path, model: ModelName) -> int | None:
-    """Makes sure that ``active.json`` names what is served, so that a version can be added beside it.
-
-    Returns:
-        The number of the version that is served; None if there is none.
+def verify_served(repo: Path, model: ModelName) -> int | None:
+    """Returns the number of the version that is served, with its files verified; None if there is none.
 
     Raises:
         CheckpointError: its files differ from its checksums.
     """
     served = served_version(repo, model)
-    if served is None:
-        return None
-    if read_active(repo, model) is None:
-        promote(repo, model, served, reason="served before any version was promoted", expected=None)
-    verify_version(read_version(repo, model, served))
+    if served is not None:
+        verify_version(read_version(repo, model, served))
     return served
 
 
@@ -88,17 +83,22 @@ def add_and_promote(
         repo: the model repository.
         model: which model it is.
         candidate: folder of the converted model.
-        expected: the version that must be active now; None: none was ever promoted.
+        expected: the version that must be served now, as the candidate was compared with it; None: there is none.
         reason: why, in a sentence for people.
 
     Returns:
         The number of its version.
 
     Raises:
-        PromotionRefusedError: another version than `expected` is active.
+        PromotionRefusedError: another version than `expected` is served.
         CheckpointError: the candidate is damaged.
     """
-    check_active(repo, model, expected)
+    served = served_version(repo, model)
+    if served != expected:
+        raise PromotionRefusedError((f"version {served or 'none'} is served, not {expected or 'none'}",))
+    if served is not None and read_active(repo, model) is None:
+        # A version that is added beside it would be served at once, being the highest.
+        promote(repo, model, served, reason="served before any version was promoted", expected=None)
     number = _stored_number(repo, model, candidate)
     if number is None:
         number = add_version(repo, model, candidate)

@@ -17,11 +17,12 @@ from gistwire_training.errors import CheckpointError, PromotionRefusedError
 from gistwire_training.pairs import SPLITS, Pair, Split, write_pairs
 from gistwire_training.registry.gate import Gate, Measured, Verdict, judge
 from gistwire_training.registry.mixture import MixtureOptions, SplitCounts, hash_pairs, mix
-from gistwire_training.registry.promotion import MeasureVersion, add_and_promote, pin_served
+from gistwire_training.registry.promotion import MeasureVersion, add_and_promote, verify_served
 from gistwire_training.registry.versions import ModelName, read_version
 from gistwire_training.registry.whole_file import write_whole
 
 RECORD_FILE = "refresh.json"
+_MARK_FILE = "refresh.begun"
 
 _MODEL: ModelName = "summarizer"
 
@@ -145,14 +146,15 @@ def refresh(
     Raises:
         PromotionRefusedError: the gate refused, or another version became active meanwhile; ``refresh.json``
             is written all the same.
-        CheckpointError: `record_folder` holds a finished refresh, or the active version is damaged.
+        CheckpointError: `record_folder` holds a finished refresh or something else, or the served version is damaged.
         TrainingDataError: pairs are missing or malformed, or too few are left.
     """
     mixture, gate = mixture or MixtureOptions(), gate or Gate()
     if (record_folder / RECORD_FILE).exists():
         raise CheckpointError(f"{record_folder} holds a finished refresh")
+    _claim(record_folder)
     started = datetime.now(UTC)
-    active_version = pin_served(repo, _MODEL)
+    active_version = verify_served(repo, _MODEL)
     stopwatch = _Stopwatch(on_stage)
 
     with stopwatch.stage("mixing"):
@@ -217,6 +219,22 @@ def read_refresh(record_folder: Path) -> RefreshRecord:
         return msgspec.json.decode(path.read_bytes(), type=RefreshRecord)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
+
+
+def _claim(record_folder: Path) -> None:
+    """Makes the folder of the record, or takes up one that an earlier call made: what it holds is overwritten.
+
+    Raises:
+        CheckpointError: it holds something else.
+    """
+    mark = record_folder / _MARK_FILE
+    if not mark.exists():
+        record_folder.mkdir(parents=True, exist_ok=True)
+        if any(record_folder.iterdir()):
+            raise CheckpointError(
+                f"{record_folder} holds something else than a refresh; name an empty folder"
+            )
+        mark.touch()
 
 
 def _write_mixture(record_folder: Path, pairs: dict[Split, tuple[Pair, ...]]) -> Path:

@@ -6,7 +6,6 @@ numbers, and so over a copy that is still being made.
 
 import hashlib
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 from gistwire_models.encoder import ModelVersion
-from gistwire_models.model_folder import DESCRIPTION_FILE
+from gistwire_models.model_folder import DESCRIPTION_FILE, version_numbers
 
 from gistwire_training.errors import CheckpointError
 from gistwire_training.registry.locking import locked
@@ -26,7 +25,6 @@ ModelName: TypeAlias = Literal["summarizer", "encoder"]
 
 CHECKSUMS_FILE = "checksums.json"
 
-_VERSION_NAME = re.compile(r"[1-9][0-9]*", re.ASCII)
 _STAGING_PREFIX = ".staging-"
 # Python writes it beside the model.py that Triton runs.
 _UNCHECKED_FOLDER = "__pycache__"
@@ -70,19 +68,13 @@ def model_folder(repo: Path, model: ModelName) -> Path:
     return repo / model
 
 
-def version_numbers(repo: Path, model: ModelName) -> list[int]:
-    """Returns the numbers of a model's versions, ascending; none if the repository or the model is missing."""
-    folders = model_folder(repo, model).glob("[1-9]*")
-    return sorted(int(each.name) for each in folders if _VERSION_NAME.fullmatch(each.name) and each.is_dir())
-
-
 def list_versions(repo: Path, model: ModelName) -> list[StoredVersion]:
     """Returns a model's versions by ascending number.
 
     Raises:
         CheckpointError: the description or the checksums of one cannot be read.
     """
-    return [read_version(repo, model, number) for number in version_numbers(repo, model)]
+    return [read_version(repo, model, number) for number in version_numbers(model_folder(repo, model))]
 
 
 def read_version(repo: Path, model: ModelName, number: int) -> StoredVersion:
@@ -161,7 +153,7 @@ def add_version(repo: Path, model: ModelName, folder: Path) -> int:
         staging = parent / f"{_STAGING_PREFIX}{uuid.uuid4().hex}"
         try:
             _copy(folder, staging)
-            number = max(version_numbers(repo, model), default=0) + 1
+            number = max(version_numbers(model_folder(repo, model)), default=0) + 1
             os.rename(staging, parent / str(number))
         except OSError as error:
             raise CheckpointError(f"{folder} cannot be copied into {parent}: {error}") from error

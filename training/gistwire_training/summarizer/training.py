@@ -205,7 +205,8 @@ class _Run:
         self._recent: deque[_Weights] = deque(maxlen=recipe.averaged_checkpoints)
         self._best: _Weights = self._weights()
         self._prepare_folder(resume)
-        self._log = ScalarLog(folder) if self._accelerator.is_main_process else None
+        purge_step = self._progress.step + 1 if resume else None
+        self._log = ScalarLog(folder, purge_step=purge_step) if self._accelerator.is_main_process else None
 
     def train(self) -> RunResult:
         """Runs what is left of the steps, and returns the best weights."""
