@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from gistwire_training.errors import TrainingDataError
-from gistwire_training.pairs import Pair, read_pairs, split_of, write_pairs
+from gistwire_training.pairs import Pair, read_pairs, read_prepared, split_of, write_pairs
 
 
 def test_splits_go_by_the_identifier() -> None:
@@ -43,3 +43,13 @@ def test_a_failed_writing_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         write_pairs(path, failing())
     assert [pair.id for pair in read_pairs(path)] == ["a"]
+
+
+def test_prepared_folders_are_read_one_after_the_other(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+        write_pairs(folder / "train.jsonl", [Pair(id=folder.name, headline="Bridge shut")])
+    assert [pair.id for pair in read_prepared(folders, "train")] == ["one", "two"]
+    with pytest.raises(TrainingDataError, match=r"test\.jsonl is missing"):
+        read_prepared(folders, "test")

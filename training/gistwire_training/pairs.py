@@ -11,6 +11,8 @@ from gistwire_training.errors import TrainingDataError
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+TRAINING_SPLITS: tuple[Split, ...] = ("train", "validation")
+"""What a training may look at."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +59,15 @@ def read_pairs(path: Path) -> Iterator[Pair]:
         raise TrainingDataError(f"{path} is missing; `gistwire-train prepare` makes it") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TrainingDataError(f"{path}, line {number}: {error}") from error
+
+
+def read_prepared(folders: Iterable[Path], split: Split) -> list[Pair]:
+    """Returns the pairs of a split of folders that `prepare` made, folder by folder.
+
+    Raises:
+        TrainingDataError: a folder lacks the split, or a line is no pair; says which.
+    """
+    return [pair for folder in folders for pair in read_pairs(folder / f"{split}.jsonl")]
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from gistwire_training.errors import TrainingDataError
+from gistwire_training.evaluation import CountingEncoder, open_default_encoder
 from gistwire_training.pairs import Pair
 from gistwire_training.registry import ServedMeasurement, hash_pairs
 
@@ -33,6 +34,22 @@ def test_measures_what_is_served_and_what_it_costs(summarizer_folder: Path) -> N
     assert 0 < measured.rouge.low <= measured.rouge.value <= measured.rouge.high <= 1
     assert measured.faithfulness == 1.0
     assert measured.latency_p95_ms > 0
+
+
+def test_baselines_write_once_for_what_is_measured_twice(summarizer_folder: Path) -> None:
+    opened = 0
+
+    def open_counted() -> CountingEncoder:
+        nonlocal opened
+        opened += 1
+        return open_default_encoder()
+
+    measure = ServedMeasurement(open_encoder=open_counted)
+    first = measure(summarizer_folder, PAIRS)
+    assert opened == 2  # for what is served, and for the extract by maximal marginal relevance
+    second = measure(summarizer_folder, PAIRS)
+    assert opened == 3
+    assert (first.rouge, first.rouge_over_baseline) == (second.rouge, second.rouge_over_baseline)
 
 
 def test_pairs_without_summaries_are_nothing_to_judge_by(summarizer_folder: Path) -> None:

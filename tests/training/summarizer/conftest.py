@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from gistwire_models.model_folder import TOKENIZER_FILE
-from gistwire_training.pairs import Pair
+from gistwire_training.pairs import Pair, Split
 from gistwire_training.summarizer.copying_bart import CopyingBart
 from gistwire_training.summarizer.recipe import SummarizerRecipe
 from gistwire_training.summarizer.warm_start import bart_from_bert
@@ -77,5 +77,5 @@ def pairs() -> Sequence[Pair]:
 
 
 @pytest.fixture
-def splits(pairs: Sequence[Pair]) -> dict[str, Sequence[Pair]]:
+def splits(pairs: Sequence[Pair]) -> dict[Split, Sequence[Pair]]:
     return {"train": pairs[:14], "validation": pairs[14:]}

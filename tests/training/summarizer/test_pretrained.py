@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import torch
 from gistwire_training.errors import CheckpointError, RecipeError
-from gistwire_training.pairs import Pair
+from gistwire_training.pairs import Pair, Split
 from gistwire_training.summarizer.examples import Example, Task
 from gistwire_training.summarizer.pretrained import PretrainedTrainee, read_pretrained
 from gistwire_training.summarizer.recipe import SummarizerRecipe, Tuning
@@ -270,7 +270,7 @@ def test_perturbing_needs_the_recipe(read: Read) -> None:
 
 
 def test_a_whole_run(
-    read: Read, recipe: SummarizerRecipe, splits: dict[str, Sequence[Pair]], tmp_path: Path
+    read: Read, recipe: SummarizerRecipe, splits: dict[Split, Sequence[Pair]], tmp_path: Path
 ) -> None:
     recipe = msgspec.structs.replace(recipe, tuning="lora", steps=2)
     result = train_summarizer(read("llama"), splits, tmp_path / "run", recipe)

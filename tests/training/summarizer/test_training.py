@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import torch
 from gistwire_training.errors import CheckpointError, RecipeError
-from gistwire_training.pairs import Pair
+from gistwire_training.pairs import Pair, Split
 from gistwire_training.summarizer import training
 from gistwire_training.summarizer.alignment import warm_started
 from gistwire_training.summarizer.copying_bart import CopyingBart
@@ -15,7 +15,7 @@ from gistwire_training.summarizer.training import StepMetrics, train_summarizer
 from safetensors.torch import load_file
 
 MakeSummarizer = Callable[[], CopyingBart]
-Splits = Mapping[str, Sequence[Pair]]
+Splits = Mapping[Split, Sequence[Pair]]
 TUNINGS: list[Tuning] = ["full", "lora", "adalora", "prefix", "adapter"]
 
 

@@ -9,7 +9,7 @@ from gistwire_models.summarizer_folder import SummarizerDescription
 from gistwire_training.commands.output import json_option, print_result
 from gistwire_training.export import export_summarizer, measure_parity
 from gistwire_training.export.summarizer_export import Quantization
-from gistwire_training.pairs import read_pairs
+from gistwire_training.pairs import read_prepared
 from gistwire_training.summarizer.copying_bart import read_copying_bart
 from gistwire_training.summarizer.examples import validation_examples
 
@@ -90,7 +90,7 @@ def export(
         checkpoint = read_copying_bart(
             model, max_source_tokens=max_source_tokens, max_target_tokens=max_target_tokens
         )
-        examples = validation_examples(list(read_pairs(check / "validation.jsonl")), check_size)
+        examples = validation_examples(read_prepared((check,), "validation"), check_size)
         parity = measure_parity(checkpoint, out, examples)
         report = msgspec.structs.replace(
             report, checked=parity.texts, equal_texts=parity.equal_texts, equal_tokens=parity.equal_tokens

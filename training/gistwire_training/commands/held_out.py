@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gistwire_training.pairs import Pair, Split, read_pairs
+from gistwire_training.pairs import Pair, Split, read_prepared
 from gistwire_training.sample_pairs import sample_pairs
 
 sample_corpus_option = click.option(
@@ -19,5 +19,5 @@ def held_out_pairs(data: Sequence[Path], split: Split, *, sample_corpus: bool) -
     Raises:
         TrainingDataError: a folder lacks the split, or it is malformed.
     """
-    pairs = [pair for folder in data for pair in read_pairs(folder / f"{split}.jsonl")]
+    pairs = read_prepared(data, split)
     return [*pairs, *sample_pairs("en")] if sample_corpus else pairs

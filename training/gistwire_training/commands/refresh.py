@@ -1,7 +1,6 @@
 """`gistwire-train refresh`: trains a summarizer on with new pairs, and has it served if it passes the gate."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,7 +9,7 @@ from gistwire_training.commands.output import StageProgress, json_option, print_
 from gistwire_training.commands.recipes import gate_option, read_recipe, recipe_option, set_option
 from gistwire_training.commands.repository import repository_option
 from gistwire_training.export import export_summarizer
-from gistwire_training.pairs import Pair, read_pairs
+from gistwire_training.pairs import TRAINING_SPLITS, read_prepared
 from gistwire_training.registry import Gate, MixtureOptions, ServedMeasurement
 from gistwire_training.registry import refresh as refresh_model
 from gistwire_training.summarizer.copying_bart import read_copying_bart
@@ -112,12 +111,9 @@ class _Trainer:
             max_source_tokens=self._recipe.max_source_tokens,
             max_target_tokens=self._recipe.max_target_tokens,
         )
-        splits: dict[str, Sequence[Pair]] = {
-            split: list(read_pairs(pairs_folder / f"{split}.jsonl")) for split in ("train", "validation")
-        }
         result = train_summarizer(
             trainee,
-            splits,
+            {split: read_prepared((pairs_folder,), split) for split in TRAINING_SPLITS},
             run_folder,
             self._recipe,
             resume=resume,

@@ -7,7 +7,7 @@ from gistwire_models.local_encoder import default_encoder_folder
 
 from gistwire_training.commands.output import json_option, print_result, progress
 from gistwire_training.evaluation.tasks import is_usable
-from gistwire_training.pairs import SPLITS, read_pairs
+from gistwire_training.pairs import SPLITS, read_prepared
 from gistwire_training.sample_pairs import sample_pairs
 from gistwire_training.scorer import fit_scorer
 
@@ -66,13 +66,7 @@ def scorer(
 
     It is fitted on the training split, and reported on with the others.
     """
-    pairs = [
-        pair
-        for folder in data
-        for split in SPLITS
-        for pair in read_pairs(folder / f"{split}.jsonl")
-        if is_usable(pair, "summary")
-    ]
+    pairs = [pair for split in SPLITS for pair in read_prepared(data, split) if is_usable(pair, "summary")]
     # Now, rather than after all candidates are written.
     out.parent.mkdir(parents=True, exist_ok=True)
     with progress() as report:

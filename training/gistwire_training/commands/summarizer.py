@@ -9,7 +9,7 @@ from gistwire_models.local_encoder import find_default_weights
 
 from gistwire_training.commands.output import StageProgress, json_option, print_result, progress
 from gistwire_training.commands.recipes import read_recipe, recipe_option, set_option
-from gistwire_training.pairs import Pair, read_pairs
+from gistwire_training.pairs import TRAINING_SPLITS, Pair, Split, read_prepared
 from gistwire_training.summarizer.alignment import warm_started
 from gistwire_training.summarizer.copying_bart import CopyingBart, read_copying_bart
 from gistwire_training.summarizer.recipe import SummarizerRecipe
@@ -61,10 +61,7 @@ def summarizer(
         if resume or finish
         else read_recipe(SummarizerRecipe, recipe_file, settings)
     )
-    splits = {
-        split: [pair for folder in data for pair in read_pairs(folder / f"{split}.jsonl")]
-        for split in ("train", "validation")
-    }
+    splits: dict[Split, list[Pair]] = {split: read_prepared(data, split) for split in TRAINING_SPLITS}
     with progress() as report:
         # A run that goes on has its weights in the checkpoint: nothing is to be aligned again.
         beginning = msgspec.structs.replace(recipe, align_steps=0) if resume or finish else recipe

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gistwire_training.errors import RecipeError
-from gistwire_training.pairs import Pair, Split, read_pairs
+from gistwire_training.pairs import Pair, Split, read_prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +38,4 @@ def read_split(folder: Path, split: Split) -> SplitPairs:
     Raises:
         TrainingDataError: the file is missing, or a line is no pair; says which.
     """
-    return SplitPairs(split, tuple(read_pairs(folder / f"{split}.jsonl")))
+    return SplitPairs(split, tuple(read_prepared((folder,), split)))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from gistwire_training.errors import CheckpointError, RecipeError
 from gistwire_training.machine import processor_name
-from gistwire_training.pairs import Pair
+from gistwire_training.pairs import Pair, Split
 from gistwire_training.scalar_log import ScalarLog
 from gistwire_training.summarizer.checkpoint import Progress, read_checkpoint, write_checkpoint
 from gistwire_training.summarizer.examples import Example, ExampleStream, validation_examples
@@ -95,7 +95,7 @@ class _Loss(nn.Module):
 
 def train_summarizer(
     trainee: Trainee,
-    splits: Mapping[str, Sequence[Pair]],
+    splits: Mapping[Split, Sequence[Pair]],
     run_folder: Path,
     recipe: SummarizerRecipe,
     *,
@@ -171,7 +171,7 @@ class _Run:
     def __init__(  # noqa: PLR0917 (called in one place)
         self,
         trainee: Trainee,
-        splits: Mapping[str, Sequence[Pair]],
+        splits: Mapping[Split, Sequence[Pair]],
         folder: Path,
         recipe: SummarizerRecipe,
         resume: bool,
