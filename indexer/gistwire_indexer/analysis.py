@@ -12,6 +12,7 @@ its words stands for all its forms at once.
 import re
 import threading
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection
 from functools import lru_cache
 
@@ -45,6 +46,9 @@ STEMMED_LANGUAGES = frozenset(_SNOWBALL_ALGORITHMS)
 """ISO 639-1 codes of the languages whose words are stemmed."""
 
 _ENGLISH = "en"
+
+# A word of the headline counts as this many words of the body.
+_HEADLINE_BOOST = 2
 
 # Words of other languages that mean something in English news (die, war, hat, era, AI, UN, US) are left out:
 # a query drops the stop words of all these languages.
@@ -119,6 +123,20 @@ def analyze(text: str, language: str) -> list[str]:
     return [_term(word, language) for word in words if word not in stop_words] or [
         _term(word, language) for word in words
     ]
+
+
+def term_frequencies(headline: str, body: str, language: str) -> Counter[str]:
+    """Terms of an article with their frequencies, those of the headline counted twice.
+
+    Args:
+        headline: the headline.
+        body: the body; may be empty.
+        language: ISO 639 code of their language; ``"und"`` if it is not known.
+    """
+    frequencies = Counter(analyze(body, language))
+    for term in analyze(headline, language):
+        frequencies[term] += _HEADLINE_BOOST
+    return frequencies
 
 
 def analyze_query(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What an article index is. The embedded index and Elasticsearch implement it and pass one contract-test class."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -9,7 +10,13 @@ from typing import Protocol
 from gistwire_models.encoder import Embedding
 
 from gistwire_indexer.article import Article
+from gistwire_indexer.errors import ArticleError
 from gistwire_indexer.filter import Filter
+
+DEFAULT_TENANT = "default"
+"""The tenant of calls that name none."""
+
+_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,30 @@ class WriteOutcome(Enum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+
+
+class Visibility(Enum):
+    """When a write is visible to retrieval; `get` and `revisions` see it at once in any case."""
+
+    IMMEDIATE = "immediate"
+    """Before `write` returns, at the cost of a refresh of the index for each write."""
+    AWAITED = "awaited"
+    """Before `write` returns, which waits for the next periodic refresh: about a second at most."""
+    EVENTUAL = "eventual"
+    """With the next periodic refresh; `write` returns as soon as the articles are durable."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class IndexPosition:
+    """A place in the order in which articles were indexed.
+
+    Attributes:
+        indexed: when the article there was written, with a time zone.
+        id: its identifier; empty for the place before all articles written at that time.
+    """
+
+    indexed: datetime
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +175,38 @@ class IndexStatistics:
 
 
 class ArticleIndex(Protocol):
-    """Holds articles and finds them.
+    """Holds the articles of one tenant and finds them.
 
-    Every write is durable, and visible to reads that begin after it returned, in this process and in others.
-    All methods may raise IndexUnavailableError.
+    Every write is durable, and visible to reads that begin after it returned, in this process and in others,
+    unless the caller of `write` asked for less. All methods may raise IndexUnavailableError.
     """
 
-    async def write(self, articles: Sequence[ArticleToIndex]) -> list[WriteOutcome]:
-        """Writes articles in one transaction, replacing earlier revisions with the same identifiers.
+    async def write(
+        self, articles: Sequence[ArticleToIndex], *, visibility: Visibility = Visibility.IMMEDIATE
+    ) -> list[WriteOutcome | ArticleError]:
+        """Writes articles, replacing earlier revisions with the same identifiers.
 
         The same revision again changes nothing (UNCHANGED). A new revision drops the stored summaries of the old.
         An identifier may occur several times: the articles are written in order.
+
+        Returns:
+            for each article, in order, what became of it, or why the index refuses it; the others are written.
+
+        Raises:
+            IndexUnavailableError: some articles may have been written. Writing them all again is safe.
         """
         ...
 
     async def delete(self, ids: Sequence[str]) -> list[bool]:
         """Deletes articles with their stored summaries; says for each whether there was one."""
+        ...
+
+    async def expire(self, before: datetime) -> int:
+        """Deletes the articles that were published (or indexed, where that is unknown) earlier; returns their number.
+
+        Args:
+            before: a time with a time zone.
+        """
         ...
 
     async def get(self, ids: Sequence[str]) -> list[IndexedArticle | None]:
@@ -181,6 +228,28 @@ class ArticleIndex(Protocol):
         """
         ...
 
+    async def indexed_after(self, position: IndexPosition, *, limit: int) -> list[IndexedArticle]:
+        """Returns articles in the order in which their present revisions were indexed, beginning after `position`.
+
+        An article that is visible only some time after it was stamped can turn up behind a position that was read
+        already: who must not miss any reads again from somewhat earlier.
+
+        Args:
+            position: where to begin.
+            limit: most articles to return, at least 1.
+        """
+        ...
+
+    def scan(self, filter: Filter | None = None) -> AsyncGenerator[IndexedArticle, None]:  # noqa: A002
+        """Yields every article, in any order, as the index stood when the first was asked for.
+
+        Articles that are written or deleted meanwhile are seen as they were or as they are, never twice.
+
+        Args:
+            filter: which articles take part; None for all.
+        """
+        ...
+
     async def store_summary(self, summary: StoredSummary) -> bool:
         """Stores a summary if its revision is still the article's; says whether it did.
 
@@ -199,3 +268,38 @@ class ArticleIndex(Protocol):
     async def close(self) -> None:
         """Gives back what the index holds; later calls raise IndexUnavailableError. May be called twice."""
         ...
+
+
+class ArticleStore(Protocol):
+    """Where the indices of all tenants are. No call on one tenant's index ever shows an article of another's."""
+
+    async def tenant(self, name: str) -> ArticleIndex:
+        """Returns the index of a tenant, made if it is new. It is closed with the store.
+
+        Args:
+            name: lower-case letters, digits, hyphens and underscores, 1 to 63 of them, a letter or digit first.
+
+        Raises:
+            ValueError: `name` is no such name.
+            IndexUnavailableError: the index cannot be opened, or the store was closed.
+            IndexFormatError: the index was written by another version or for another encoder.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Closes all indices. May be called twice."""
+        ...
+
+
+def check_tenant(name: str) -> str:
+    """Returns the name of a tenant.
+
+    Raises:
+        ValueError: it is none, as `ArticleStore.tenant` says.
+    """
+    if not _TENANT.fullmatch(name):
+        raise ValueError(
+            "the name of a tenant has 1 to 63 lower-case letters, digits, hyphens and underscores, "
+            "a letter or digit first"
+        )
+    return name

@@ -120,7 +120,9 @@ class Ingestor:
                 ]
             )
         return [
-            IngestOutcome(article.article.id, article.revision, outcome, duplicate_of=original)
+            IngestOutcome(article.article.id, "", None, error=outcome)
+            if isinstance(outcome, ArticleError)
+            else IngestOutcome(article.article.id, article.revision, outcome, duplicate_of=original)
             for article, outcome, original in zip(articles, outcomes, originals, strict=True)
         ]
 

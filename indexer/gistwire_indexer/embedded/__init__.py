@@ -1,5 +1,6 @@
-"""The embedded article index, SQLite on disk and arrays in memory; reached by `EmbeddedIndex.open`."""
+"""The embedded article index, SQLite on disk and arrays in memory; reached by `EmbeddedStore`."""
 
 from gistwire_indexer.embedded.index import EmbeddedIndex
+from gistwire_indexer.embedded.store import EmbeddedStore
 
-__all__ = ["EmbeddedIndex"]
+__all__ = ["EmbeddedIndex", "EmbeddedStore"]

@@ -2,27 +2,24 @@
 
 import json
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
-from gistwire_indexer.analysis import analyze
+from gistwire_indexer.analysis import term_frequencies
 from gistwire_indexer.article import Article
 from gistwire_indexer.embedded.changes import next_change
-from gistwire_indexer.embedded.encoding import (
+from gistwire_indexer.embedded.lexical import FREQUENCIES_DTYPE
+from gistwire_indexer.encoding import (
     decode_embeddings,
     encode_embedding,
     from_microseconds,
     to_microseconds,
     to_signed,
 )
-from gistwire_indexer.embedded.lexical import FREQUENCIES_DTYPE
-from gistwire_indexer.index import ArticleToIndex, IndexedArticle, WriteOutcome
-
-# A word of the headline counts as this many words of the body.
-_HEADLINE_BOOST = 2
+from gistwire_indexer.index import ArticleToIndex, IndexedArticle, IndexPosition, WriteOutcome
 
 _INSERT = """
     INSERT INTO articles (
@@ -43,9 +40,9 @@ _UPDATE = """
 """
 
 _SELECT = """
-    SELECT headline, body, url, source, language, category, published, metadata,
+    SELECT id, headline, body, url, source, language, category, published, metadata,
         revision, indexed, duplicate_of, embedding
-    FROM articles WHERE id = ?
+    FROM articles
 """
 
 
@@ -83,10 +80,37 @@ def delete_article(connection: sqlite3.Connection, article_id: str) -> bool:
 
 def read_article(connection: sqlite3.Connection, article_id: str, dimension: int) -> IndexedArticle | None:
     """Reads one article; None if there is none."""
-    row = connection.execute(_SELECT, (article_id,)).fetchone()
-    if row is None:
-        return None
-    headline, body, url, source, language, category, published, metadata, *indexing = row
+    row = connection.execute(f"{_SELECT} WHERE id = ?", (article_id,)).fetchone()
+    return None if row is None else _indexed_article(row, dimension)
+
+
+def read_articles_after(
+    connection: sqlite3.Connection, position: IndexPosition, *, limit: int, dimension: int
+) -> list[IndexedArticle]:
+    """Reads articles in the order in which they were indexed."""
+    select = f"{_SELECT} WHERE (indexed, id) > (?, ?) ORDER BY indexed, id LIMIT ?"
+    rows = connection.execute(select, (to_microseconds(position.indexed), position.id, limit))
+    return [_indexed_article(row, dimension) for row in rows]
+
+
+def read_articles_by_number(
+    connection: sqlite3.Connection, after: int, *, limit: int, dimension: int
+) -> tuple[list[IndexedArticle], int]:
+    """Reads articles in the order of first indexing, and the number of the last; `after` if there is none."""
+    select = _SELECT.replace("SELECT", "SELECT number,", 1) + " WHERE number > ? ORDER BY number LIMIT ?"
+    rows = connection.execute(select, (after, limit)).fetchall()
+    last: int = rows[-1][0] if rows else after
+    return [_indexed_article(row[1:], dimension) for row in rows], last
+
+
+def read_older_ids(connection: sqlite3.Connection, before: datetime, *, limit: int) -> list[str]:
+    """Reads identifiers of articles that were published, or else indexed, before a time."""
+    select = "SELECT id FROM articles WHERE coalesce(published, indexed) < ? LIMIT ?"
+    return [article_id for (article_id,) in connection.execute(select, (to_microseconds(before), limit))]
+
+
+def _indexed_article(row: Sequence[Any], dimension: int) -> IndexedArticle:
+    article_id, headline, body, url, source, language, category, published, metadata, *indexing = row
     revision, indexed, duplicate_of, embedding = indexing
     return IndexedArticle(
         article=Article(
@@ -129,10 +153,8 @@ def _row(connection: sqlite3.Connection, to_index: ArticleToIndex, revision: str
 
 
 def _frequencies(connection: sqlite3.Connection, article: Article) -> bytes:
-    occurrences = Counter(analyze(article.body, article.language))
-    for term in analyze(article.headline, article.language):
-        occurrences[term] += _HEADLINE_BOOST
-    pairs = [(_term_number(connection, term), count) for term, count in occurrences.items()]
+    frequencies = term_frequencies(article.headline, article.body, article.language)
+    pairs = [(_term_number(connection, term), frequency) for term, frequency in frequencies.items()]
     return np.array(pairs, FREQUENCIES_DTYPE).tobytes()
 
 

@@ -7,7 +7,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from gistwire_indexer.embedded.encoding import to_microseconds
+from gistwire_indexer.encoding import to_microseconds
 from gistwire_indexer.filter import And, Comparison, Field, Filter, Not, Operator, Or, Presence
 
 Mask = NDArray[np.bool_]

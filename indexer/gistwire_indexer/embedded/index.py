@@ -1,8 +1,9 @@
 """The article index that lives in one folder and one process: `EmbeddedIndex`, an `ArticleIndex`."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -12,16 +13,18 @@ from gistwire_models.encoder import Embedding, ModelVersion
 
 from gistwire_indexer.embedded.storage import Storage
 from gistwire_indexer.embedded.working_set import WorkingSet
-from gistwire_indexer.errors import IndexUnavailableError
-from gistwire_indexer.filter import Field
+from gistwire_indexer.errors import ArticleError, IndexUnavailableError
+from gistwire_indexer.filter import Field, Filter
 from gistwire_indexer.index import (
     ArticleToIndex,
     IndexedArticle,
+    IndexPosition,
     IndexStatistics,
     RetrievalQuery,
     Retrieved,
     RetrievedLists,
     StoredSummary,
+    Visibility,
     WriteOutcome,
 )
 
@@ -30,6 +33,11 @@ SOFT_LIMIT_ARTICLES = 100_000
 
 # Two searches of two legs each; more would only wait for each other (see `WorkingSet`).
 _READING_THREADS = 4
+
+_SCANNED_AT_ONCE = 500
+
+# Other writes wait for so many deletions at most.
+_EXPIRED_AT_ONCE = 1_000
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -77,8 +85,13 @@ class EmbeddedIndex:
         index._warn_if_large()
         return index
 
-    async def write(self, articles: Sequence[ArticleToIndex]) -> list[WriteOutcome]:
-        """As `ArticleIndex.write`.
+    async def write(
+        self,
+        articles: Sequence[ArticleToIndex],
+        *,
+        visibility: Visibility = Visibility.IMMEDIATE,  # noqa: ARG002  # nothing is gained by less
+    ) -> list[WriteOutcome | ArticleError]:
+        """As `ArticleIndex.write`, in one transaction, visible at once, and nothing is refused.
 
         Raises:
             ValueError: an embedding is not ``float32 [dimension]`` of finite numbers.
@@ -87,11 +100,18 @@ class EmbeddedIndex:
             self._check_embedding(article.embedding)
         outcomes = await self._run(self._writing, self._write, list(articles))
         self._warn_if_large()
-        return outcomes
+        return list(outcomes)
 
     async def delete(self, ids: Sequence[str]) -> list[bool]:
         """As `ArticleIndex.delete`."""
         return await self._run(self._writing, self._delete, list(ids))
+
+    async def expire(self, before: datetime) -> int:
+        """As `ArticleIndex.expire`."""
+        expired = 0
+        while step := await self._run(self._writing, self._expire, before):
+            expired += step
+        return expired
 
     async def get(self, ids: Sequence[str]) -> list[IndexedArticle | None]:
         """As `ArticleIndex.get`."""
@@ -118,6 +138,24 @@ class EmbeddedIndex:
     async def near_duplicates(self, fingerprints: Sequence[tuple[int, ...]]) -> list[list[str]]:
         """As `ArticleIndex.near_duplicates`."""
         return await self._run(self._reading, self._storage.near_duplicates, list(fingerprints))
+
+    async def indexed_after(self, position: IndexPosition, *, limit: int) -> list[IndexedArticle]:
+        """As `ArticleIndex.indexed_after`."""
+        return await self._run(self._reading, self._storage.indexed_after, position, limit=limit)
+
+    async def scan(self, filter: Filter | None = None) -> AsyncGenerator[IndexedArticle, None]:  # noqa: A002
+        """As `ArticleIndex.scan`."""
+        number = 0
+        while True:
+            articles, last = await self._run(
+                self._reading, self._storage.read_by_number, number, limit=_SCANNED_AT_ONCE
+            )
+            for indexed in articles:
+                if filter is None or filter.matches(indexed.article):
+                    yield indexed
+            if last == number:
+                return
+            number = last
 
     async def store_summary(self, summary: StoredSummary) -> bool:
         """As `ArticleIndex.store_summary`.
@@ -163,6 +201,11 @@ class EmbeddedIndex:
         deleted = self._storage.delete(ids)
         self._working_set.refresh()
         return deleted
+
+    def _expire(self, before: datetime) -> int:
+        expired = self._storage.expire(before, limit=_EXPIRED_AT_ONCE)
+        self._working_set.refresh()
+        return expired
 
     def _search_words(self, query: RetrievalQuery) -> tuple[Retrieved, ...]:
         if query.text is None or query.depth < 1:

@@ -4,11 +4,19 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from gistwire_models.encoder import ModelVersion
 
-from gistwire_indexer.embedded.article_rows import delete_article, read_article, write_article
+from gistwire_indexer.embedded.article_rows import (
+    delete_article,
+    read_article,
+    read_articles_after,
+    read_articles_by_number,
+    read_older_ids,
+    write_article,
+)
 from gistwire_indexer.embedded.changes import Changes, read_changes
 from gistwire_indexer.embedded.database import (
     connect,
@@ -17,8 +25,14 @@ from gistwire_indexer.embedded.database import (
     explained_errors,
     write_transaction,
 )
-from gistwire_indexer.embedded.encoding import decode_embeddings, encode_embedding, to_signed
-from gistwire_indexer.index import ArticleToIndex, IndexedArticle, StoredSummary, WriteOutcome
+from gistwire_indexer.encoding import decode_embeddings, encode_embedding, to_signed
+from gistwire_indexer.index import (
+    ArticleToIndex,
+    IndexedArticle,
+    IndexPosition,
+    StoredSummary,
+    WriteOutcome,
+)
 
 _MAX_NEAR_DUPLICATES = 16
 
@@ -68,6 +82,12 @@ class Storage:
         with write_transaction(self._writer):
             return [delete_article(self._writer, article_id) for article_id in ids]
 
+    def expire(self, before: datetime, *, limit: int) -> int:
+        """Deletes at most `limit` articles that were published, or else indexed, before a time."""
+        with write_transaction(self._writer):
+            ids = read_older_ids(self._writer, before, limit=limit)
+            return sum(delete_article(self._writer, article_id) for article_id in ids)
+
     def store_summary(self, summary: StoredSummary) -> bool:
         """As `ArticleIndex.store_summary`."""
         embedding = None if summary.embedding is None else encode_embedding(summary.embedding)
@@ -98,6 +118,16 @@ class Storage:
         with self._reader_alone() as reader:
             rows = [reader.execute(select, (article_id,)).fetchone() for article_id in ids]
         return [None if row is None else row[0] for row in rows]
+
+    def indexed_after(self, position: IndexPosition, *, limit: int) -> list[IndexedArticle]:
+        """As `ArticleIndex.indexed_after`."""
+        with self._reader_alone() as reader:
+            return read_articles_after(reader, position, limit=limit, dimension=self._dimension)
+
+    def read_by_number(self, after: int, *, limit: int) -> tuple[list[IndexedArticle], int]:
+        """As `read_articles_by_number`."""
+        with self._reader_alone() as reader:
+            return read_articles_by_number(reader, after, limit=limit, dimension=self._dimension)
 
     def near_duplicates(self, fingerprints: Sequence[tuple[int, ...]]) -> list[list[str]]:
         """As `ArticleIndex.near_duplicates`."""

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from gistwire_indexer.analysis import query_alternatives
 from gistwire_indexer.embedded.changes import ChangedArticle, Changes
 from gistwire_indexer.embedded.columns import FilterColumns
-from gistwire_indexer.embedded.encoding import decode_embeddings
 from gistwire_indexer.embedded.lexical import LexicalIndex
 from gistwire_indexer.embedded.locking import ReadWriteLock
 from gistwire_indexer.embedded.storage import Storage
 from gistwire_indexer.embedded.vectors import VectorTable
+from gistwire_indexer.encoding import decode_embeddings
 from gistwire_indexer.filter import Field, Filter
 from gistwire_indexer.index import Retrieved
 

@@ -1,4 +1,4 @@
-"""How vectors, times and fingerprints are written in SQLite's types."""
+"""How vectors, times and fingerprints are written in the types of a store; used by both indices."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def encode_embedding(embedding: Embedding) -> bytes:
-    """A unit vector in half precision, which halves the file and moves cosines by less than 0.0001."""
+    """A unit vector in half precision, which halves its size and moves cosines by less than 0.0001."""
     return embedding.astype(_EMBEDDING_DTYPE).tobytes()
 
 
@@ -35,6 +35,6 @@ def from_microseconds(microseconds: int) -> datetime:
 
 
 def to_signed(value: int) -> int:
-    """The 64-bit integer of SQLite with the bits of an unsigned one."""
+    """The signed 64-bit integer with the bits of an unsigned one."""
     bits = value & (2**64 - 1)
     return bits - 2**64 if bits >= 2**63 else bits
