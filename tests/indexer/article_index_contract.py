@@ -12,9 +12,11 @@ from gistwire_indexer.filter import parse_filter
 from gistwire_indexer.index import (
     ArticleIndex,
     ArticleToIndex,
+    IndexPosition,
     RetrievalQuery,
     Retrieved,
     StoredSummary,
+    Visibility,
     WriteOutcome,
 )
 from gistwire_models.encoder import Embedding, ModelVersion
@@ -463,6 +465,64 @@ class ArticleIndexContract:
         assert statistics.languages == {"en": 2, "zh": 1}
         assert statistics.sources == {"Wire": 2}
         assert statistics.bytes_on_disk >= 0
+
+    @pytest.mark.parametrize("visibility", list(Visibility))
+    async def test_write_is_seen_by_get_at_once_and_by_retrieval_as_promised(
+        self, index: ArticleIndex, visibility: Visibility
+    ) -> None:
+        assert await index.write([to_index("a")], visibility=visibility) == [CREATED]
+        assert await index.write([to_index("a")], visibility=visibility) == [UNCHANGED]
+        assert await index.revisions(["a"]) == [to_index("a").article.revision()]
+        if visibility is not Visibility.EVENTUAL:
+            assert await lexical(index, "harbour") == ["a"]
+
+    async def test_articles_come_in_the_order_of_indexing(self, index: ArticleIndex) -> None:
+        begin = IndexPosition(datetime.now(UTC))
+        await index.write([to_index("b"), to_index("a")])
+        await index.write([to_index("c")])
+        articles = await index.indexed_after(begin, limit=10)
+        assert {each.article.id for each in articles[:2]} == {"a", "b"}
+        assert articles[2].article.id == "c"
+        assert articles == sorted(articles, key=lambda each: (each.indexed, each.article.id))
+        pages = []
+        position = begin
+        while page := await index.indexed_after(position, limit=1):
+            pages += page
+            position = IndexPosition(page[-1].indexed, page[-1].article.id)
+        assert pages == articles
+
+    async def test_new_revision_comes_again_and_a_deleted_one_no_more(self, index: ArticleIndex) -> None:
+        await index.write([to_index("a"), to_index("b")])
+        [*_, last] = await index.indexed_after(IndexPosition(datetime(2020, 1, 1, tzinfo=UTC)), limit=10)
+        position = IndexPosition(last.indexed, last.article.id)
+        assert await index.indexed_after(position, limit=10) == []
+        await index.write([to_index("a", "Corrected headline"), to_index("b")])
+        await index.delete(["b"])
+        [corrected] = await index.indexed_after(position, limit=10)
+        assert corrected.article.headline == "Corrected headline"
+
+    async def test_scan_yields_each_article_that_passes_once(self, index: ArticleIndex) -> None:
+        await index.write([to_index(f"a{n}", source="Wire" if n % 2 else "") for n in range(7)])
+        assert sorted([each.article.id async for each in index.scan()]) == [f"a{n}" for n in range(7)]
+        found = [each.article.id async for each in index.scan(parse_filter("source = wire"))]
+        assert sorted(found) == ["a1", "a3", "a5"]
+
+    async def test_expire_deletes_what_was_published_earlier(self, index: ArticleIndex) -> None:
+        limit = datetime(2026, 10, 1, tzinfo=UTC)
+        earlier = limit - timedelta(microseconds=1)
+        old, recent, undated = (
+            to_index("old", published=earlier),
+            to_index("recent", published=limit),
+            to_index("undated"),
+        )
+        await index.write([old, recent, undated])
+        await index.store_summary(summary_of(old))
+        assert await index.expire(limit) == 1
+        assert await index.expire(limit) == 0
+        assert await lexical(index, "harbour") == ["recent", "undated"]
+        assert (await index.statistics()).summaries == 0
+        # Without a time of publication, the time of indexing counts.
+        assert await index.expire(datetime.now(UTC) + timedelta(days=1)) == 2
 
     async def test_closed_index_refuses_and_may_be_closed_again(self, index: ArticleIndex) -> None:
         await index.close()
