@@ -67,7 +67,8 @@ def _discounted(gains: Sequence[int]) -> float:
 
 
 async def _judged(folder: Path) -> None:
-    async with open_engines(load_config(data_dir=folder)) as engines:
+    async with open_engines(load_config(data_dir=folder)) as opened:
+        engines = opened.engines
         await Ingestor(engines.index, engines.encoder).ingest(read_articles([]))
         by_set: defaultdict[str, list[_Query]] = defaultdict(list)
         for judged in judged_queries():
@@ -80,7 +81,8 @@ async def _judged(folder: Path) -> None:
 async def _known_items(folder: Path, source: str) -> None:
     """Searches bodies, indexed without their headlines, by their headlines."""
     articles = [article for article in read_articles([source]) if len(article.body) > 40][:_MAX_ARTICLES]
-    async with open_engines(load_config(data_dir=folder)) as engines:
+    async with open_engines(load_config(data_dir=folder)) as opened:
+        engines = opened.engines
         bodies = [
             RawArticle(id=article.id, headline=article.body[:900], language=article.language)
             for article in articles

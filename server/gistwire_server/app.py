@@ -24,8 +24,7 @@ from gistwire.v1 import (
     user_event_pb2,
     user_event_pb2_grpc,
 )
-from gistwire_indexer.embedded import EmbeddedIndex
-from gistwire_indexer.ingestion import Ingestor
+from gistwire_indexer.index import DEFAULT_TENANT, ArticleStore
 from gistwire_models.combined_summarizer import CombinedSummarizer
 from gistwire_models.extractive import ExtractiveSummarizer
 from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
@@ -40,6 +39,7 @@ from gistwire_server.config import UNIX_SOCKET, LimitsConfig, ServerConfig
 from gistwire_server.engines import Engines
 from gistwire_server.errors import ConfigurationError
 from gistwire_server.paging import TokenSigner, load_key
+from gistwire_server.retention import expiring
 from gistwire_server.scoring import Scorer
 from gistwire_server.services.articles import ArticleService
 from gistwire_server.services.search import SearchService
@@ -49,6 +49,8 @@ from gistwire_server.services.unsupported import (
     TopicService,
     UserEventService,
 )
+from gistwire_server.storage import open_store
+from gistwire_server.tenancy import Tenants
 
 _log = structlog.get_logger(__name__)
 
@@ -78,9 +80,22 @@ class RunningServer:
     engines: Engines
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedEngines:
+    """What a server runs on.
+
+    Attributes:
+        engines: those of the default tenant.
+        store: where the indices of all tenants are.
+    """
+
+    engines: Engines
+    store: ArticleStore
+
+
 @asynccontextmanager
-async def open_engines(config: ServerConfig) -> AsyncIterator[Engines]:
-    """Opens the index and the models of a configuration, and closes them in the end.
+async def open_engines(config: ServerConfig) -> AsyncIterator[OpenedEngines]:
+    """Opens the indices and the models of a configuration, and closes them in the end.
 
     Raises:
         ModelNotFoundError: the encoder's weights are not there; the message says what to install.
@@ -90,13 +105,14 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[Engines]:
     async with AsyncExitStack() as stack:
         encoder = await asyncio.to_thread(_load_encoder, config)
         stack.push_async_callback(encoder.close)
-        index = await EmbeddedIndex.open(config.data_dir, model=encoder.model, dimension=encoder.dimension)
-        stack.push_async_callback(index.close)
+        store = await open_store(config, model=encoder.model, dimension=encoder.dimension)
+        stack.push_async_callback(store.close)
+        index = await store.tenant(DEFAULT_TENANT)
         summarizer = await asyncio.to_thread(_load_summarizer, config, encoder)
         stack.push_async_callback(summarizer.close)
-        key = await asyncio.to_thread(load_key, config.data_dir / "token.key")
+        key = await asyncio.to_thread(load_key, config.token_key_file or config.data_dir / "token.key")
         signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
-        yield Engines(config, index, encoder, summarizer, Scorer(), signer)
+        yield OpenedEngines(Engines(config, index, encoder, summarizer, Scorer(), signer), store)
 
 
 @asynccontextmanager
@@ -107,13 +123,17 @@ async def running_server(config: ServerConfig) -> AsyncIterator[RunningServer]:
         ConfigurationError: `config.listen` cannot be bound.
         Exception: as `open_engines`.
     """
-    async with open_engines(config) as engines, serving(engines) as running:
+    async with open_engines(config) as opened, serving(opened.engines, opened.store) as running:
         yield running
 
 
 @asynccontextmanager
-async def serving(engines: Engines) -> AsyncIterator[RunningServer]:
+async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncIterator[RunningServer]:
     """Runs a server on these engines while the block runs; then drains it: NOT_SERVING, streams finish, stop.
+
+    Args:
+        engines: those of the default tenant.
+        store: where the indices of the other tenants are; None if there are none.
 
     Raises:
         ConfigurationError: `engines.config.listen` cannot be bound.
@@ -122,8 +142,10 @@ async def serving(engines: Engines) -> AsyncIterator[RunningServer]:
     async with AsyncExitStack() as stack:
         server = grpc.aio.server(options=_server_options(config.limits))
         health_service = health.aio.HealthServicer()
-        _add_services(server, engines, health_service)
+        tenants = Tenants(engines, store, config.tenants)
+        _add_services(server, tenants, config, health_service)
         target = _bind(server, config, stack)
+        await stack.enter_async_context(expiring(tenants, config.retention_days))
         await server.start()
         for name in ("", *_SERVICE_NAMES):
             await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -185,11 +207,13 @@ def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:
 
 
 def _add_services(
-    server: grpc.aio.Server, engines: Engines, health_service: health.aio.HealthServicer
+    server: grpc.aio.Server,
+    tenants: Tenants,
+    config: ServerConfig,
+    health_service: health.aio.HealthServicer,
 ) -> None:
-    ingestor = Ingestor(engines.index, engines.encoder)
-    articles = ArticleService(engines.index, ingestor, engines.config.limits)
-    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(engines), server)
+    articles = ArticleService(tenants, config.limits)
+    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(tenants, config), server)
     article_pb2_grpc.add_ArticleServiceServicer_to_server(articles, server)
     summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(), server)
     recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(RecommendationService(), server)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from gistwire_indexer.index import check_tenant
 
 from gistwire_server.errors import ConfigurationError
 
@@ -90,17 +91,52 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """How long running calls may take after a signal to end, in seconds."""
 
 
+class ElasticsearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The cluster that holds the articles, with ``index = "elasticsearch"``."""
+
+    urls: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("http://127.0.0.1:9200",)
+    """Addresses of its nodes; requests go to all of them in turn."""
+    prefix: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,62}$")] = "gistwire"
+    """What the names of all indices and aliases begin with."""
+    api_key_file: Path | None = None
+    """File with an encoded API key; without it the environment's GISTWIRE_ELASTICSEARCH_API_KEY, if there is one."""
+    username: str | None = None
+    """Name for basic authentication."""
+    password_file: Path | None = None
+    """File with its password; without it the environment's GISTWIRE_ELASTICSEARCH_PASSWORD."""
+    ca_file: Path | None = None
+    """Certificates that sign the nodes' own; none for those of the system."""
+    shards: PositiveInt = 1
+    """Primary shards of an index that is made."""
+    replicas: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Copies of each of them."""
+    refresh_interval_s: PositiveFloat = 1.0
+    """How often what was written becomes visible, in seconds."""
+    request_timeout_s: PositiveFloat = 30.0
+    """Longest wait for an answer, in seconds; a search's own deadline may end it earlier."""
+    write_patience_s: PositiveFloat = 600.0
+    """How long a write waits for a cluster that is busy or takes no writes, in seconds."""
+
+
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole configuration."""
 
     data_dir: Path
     """Folder of the embedded index, and of what the server keeps."""
+    token_key_file: Path | None = None
+    """Key that signs tokens, made if it is missing; none for one in `data_dir`. Replicas must share it."""
     listen: str = "127.0.0.1:50051"
     """``HOST:PORT`` (port 0: a free one), or ``"unix"`` for a private socket."""
     allow_public: bool = False
     """Whether `listen` may be an address that other machines reach; there is no authentication yet."""
-    index: Literal["embedded"] = "embedded"
+    index: Literal["embedded", "elasticsearch"] = "embedded"
     """Where articles are kept."""
+    elasticsearch: ElasticsearchConfig = ElasticsearchConfig()
+    """The cluster, if that is where."""
+    tenants: tuple[str, ...] = ()
+    """Tenants besides the default one; a call names its own in the metadata ``gistwire-tenant``."""
+    retention_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """Age at which articles are deleted, in days since publication; none to keep them all."""
     models: Literal["local"] = "local"
     """Where models run."""
     encoder_dir: Path | None = None
@@ -142,6 +178,7 @@ def load_config(path: Path | None = None, **overrides: object) -> ServerConfig:
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path or 'configuration'}: {error}") from error
     _check_listen(config)
+    _check_tenants(config)
     return config
 
 
@@ -149,6 +186,14 @@ def _to_path(kind: type, value: object) -> object:
     if kind is not Path or not isinstance(value, str | Path):
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
     return Path(value).expanduser()
+
+
+def _check_tenants(config: ServerConfig) -> None:
+    for name in config.tenants:
+        try:
+            check_tenant(name)
+        except ValueError as error:
+            raise ConfigurationError(f"tenants: {name!r}: {error}") from error
 
 
 def _check_listen(config: ServerConfig) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gistwire_indexer.index import ArticleIndex
+from gistwire_indexer.index import DEFAULT_TENANT, ArticleIndex
 from gistwire_models.encoder import TextEncoder
 from gistwire_models.summarizer import Summarizer
 
@@ -14,7 +14,7 @@ from gistwire_server.scoring import Scorer
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Everything that searches share; one for each server.
+    """Everything that the searches of a tenant share.
 
     Attributes:
         config: the configuration.
@@ -24,6 +24,7 @@ class Engines:
         scorer: chooses among them.
         signer: makes and reads tokens.
         costs: running cost of each step.
+        tenant: whose articles `index` holds.
     """
 
     config: ServerConfig
@@ -33,3 +34,4 @@ class Engines:
     scorer: Scorer
     signer: TokenSigner
     costs: StepCosts = field(default_factory=StepCosts)
+    tenant: str = DEFAULT_TENANT

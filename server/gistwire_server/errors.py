@@ -7,6 +7,7 @@ GistwireServerError             anything that the server refuses or cannot do
 │   ├── PageTokenMismatchError  the request differs from that of the first page
 │   └── PageTokenExpiredError   the token is older than tokens are kept
 ├── ArticleNotFoundError        there is no article with this identifier
+├── TenantUnknownError          the call is of a tenant that the server does not have
 ├── OverloadedError             too much work is under way
 ├── UnsupportedError            this version does not do that yet
 └── ConfigurationError          the configuration cannot be read or makes no sense
@@ -82,6 +83,10 @@ class ArticleNotFoundError(GistwireServerError):
     """There is no article with this identifier."""
 
 
+class TenantUnknownError(GistwireServerError):
+    """The call is of a tenant that the server does not have."""
+
+
 class OverloadedError(GistwireServerError):
     """Too much work is under way.
 
@@ -138,6 +143,8 @@ def status_of(error: BaseException) -> status_pb2.Status:
             return _status(code_pb2.FAILED_PRECONDITION, "PAGE_TOKEN_EXPIRED", str(error))
         case ArticleNotFoundError():
             return _status(code_pb2.NOT_FOUND, "ARTICLE_NOT_FOUND", str(error))
+        case TenantUnknownError():
+            return _status(code_pb2.PERMISSION_DENIED, "TENANT_UNKNOWN", str(error))
         case OverloadedError() | ModelOverloadedError():
             delay = Duration()
             delay.FromMilliseconds(round(error.retry_after_s * 1000))

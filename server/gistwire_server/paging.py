@@ -85,6 +85,11 @@ class TokenSigner:
         self._lifetime_s = lifetime_s
         self._clock = clock
 
+    def for_tenant(self, tenant: str) -> "TokenSigner":
+        """Returns a signer whose tokens no other tenant's signer takes."""
+        key = hashlib.blake2b(tenant.encode(), key=self._key, digest_size=_KEY_BYTES).digest()
+        return TokenSigner(key, lifetime_s=self._lifetime_s, clock=self._clock)
+
     def page_token(self, plan: SearchPlan, hits: Sequence[FusedHit], offset: int) -> str:
         """Returns a token for what follows the first `offset` hits; empty if nothing does."""
         if offset >= len(hits):

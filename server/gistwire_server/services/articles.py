@@ -9,7 +9,7 @@ from itertools import groupby
 
 import grpc
 from gistwire.v1 import article_pb2, article_pb2_grpc
-from gistwire_indexer.index import ArticleIndex, IndexedArticle, WriteOutcome
+from gistwire_indexer.index import IndexedArticle, WriteOutcome
 from gistwire_indexer.ingestion import Ingestor, IngestOutcome
 from gistwire_indexer.sources import RawArticle
 
@@ -24,6 +24,7 @@ from gistwire_server.errors import (
     status_of,
 )
 from gistwire_server.pipeline import timestamp
+from gistwire_server.tenancy import Tenants
 from gistwire_server.validation import check_article_id
 
 _Acknowledgement = article_pb2.IngestAcknowledgement
@@ -45,9 +46,8 @@ _TOTALS = {
 class ArticleService(article_pb2_grpc.ArticleServiceServicer):
     """Reads, deletes and ingests articles."""
 
-    def __init__(self, index: ArticleIndex, ingestor: Ingestor, limits: LimitsConfig) -> None:
-        self._index = index
-        self._ingestor = ingestor
+    def __init__(self, tenants: Tenants, limits: LimitsConfig) -> None:
+        self._tenants = tenants
         self._limits = limits
         self._admission = Admission("ingest", at_work=limits.concurrent_ingests, waiting=0)
 
@@ -59,7 +59,8 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         """Returns one article."""
         async with reporting_errors(context):
             check_article_id(request.id)
-            (found,) = await self._index.get([request.id])
+            engines = await self._tenants.engines_of(context)
+            (found,) = await engines.index.get([request.id])
             if found is None:
                 raise ArticleNotFoundError("there is no article with this id")
             return article_pb2.GetArticleResponse(article=_article_message(found))
@@ -74,7 +75,8 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         """Deletes one article."""
         async with reporting_errors(context):
             check_article_id(request.id)
-            (deleted,) = await self._ingestor.delete([request.id])
+            engines = await self._tenants.engines_of(context)
+            (deleted,) = await self._tenants.ingestor(engines).delete([request.id])
             if not deleted and not request.allow_missing:
                 raise ArticleNotFoundError("there is no article with this id")
             return article_pb2.DeleteArticleResponse(deleted=deleted)
@@ -90,13 +92,14 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
             logged_call("StreamIngest", uuid.uuid4().hex),
             self._admission.admit(),
         ):
+            ingestor = self._tenants.ingestor(await self._tenants.engines_of(context))
             flow = article_pb2.IngestFlow(window=self._limits.ingest_window)
             yield article_pb2.StreamIngestResponse(flow=flow)
             totals: Counter[str] = Counter()
             operations = _Operations(request_iterator, window=self._limits.ingest_window)
             try:
                 while batch := await operations.next_batch(self._limits.ingest_batch):
-                    for acknowledgement in await self._carry_out(batch):
+                    for acknowledgement in await _carry_out(batch, ingestor):
                         totals[_TOTALS[acknowledgement.outcome]] += 1
                         totals["near_duplicates"] += bool(acknowledgement.duplicate_of)
                         yield article_pb2.StreamIngestResponse(acknowledgement=acknowledgement)
@@ -104,30 +107,31 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
                 await operations.close()
             yield article_pb2.StreamIngestResponse(completed=article_pb2.IngestCompleted(**totals))
 
-    async def _carry_out(
-        self, batch: Sequence[article_pb2.StreamIngestRequest]
-    ) -> list[article_pb2.IngestAcknowledgement]:
-        """Carries out operations in their order: runs of articles together, runs of deletions together."""
-        acknowledgements: list[article_pb2.IngestAcknowledgement] = []
-        for kind, grouped in groupby(batch, key=lambda request: request.WhichOneof("operation")):
-            run = list(grouped)
-            if kind == "upsert":
-                outcomes = await self._ingestor.ingest([_raw_article(request.upsert) for request in run])
-                acknowledgements += [
-                    _acknowledge(request.sequence, outcome)
-                    for request, outcome in zip(run, outcomes, strict=True)
-                ]
-            else:
-                deleted = await self._ingestor.delete([request.delete_id for request in run])
-                acknowledgements += [
-                    _Acknowledgement(
-                        sequence=request.sequence,
-                        id=request.delete_id,
-                        outcome=_Acknowledgement.DELETED if was_there else _Acknowledgement.NOT_FOUND,
-                    )
-                    for request, was_there in zip(run, deleted, strict=True)
-                ]
-        return acknowledgements
+
+async def _carry_out(
+    batch: Sequence[article_pb2.StreamIngestRequest], ingestor: Ingestor
+) -> list[article_pb2.IngestAcknowledgement]:
+    """Carries out operations in their order: runs of articles together, runs of deletions together."""
+    acknowledgements: list[article_pb2.IngestAcknowledgement] = []
+    for kind, grouped in groupby(batch, key=lambda request: request.WhichOneof("operation")):
+        run = list(grouped)
+        if kind == "upsert":
+            outcomes = await ingestor.ingest([_raw_article(request.upsert) for request in run])
+            acknowledgements += [
+                _acknowledge(request.sequence, outcome)
+                for request, outcome in zip(run, outcomes, strict=True)
+            ]
+        else:
+            deleted = await ingestor.delete([request.delete_id for request in run])
+            acknowledgements += [
+                _Acknowledgement(
+                    sequence=request.sequence,
+                    id=request.delete_id,
+                    outcome=_Acknowledgement.DELETED if was_there else _Acknowledgement.NOT_FOUND,
+                )
+                for request, was_there in zip(run, deleted, strict=True)
+            ]
+    return acknowledgements
 
 
 class _Operations:

@@ -10,19 +10,21 @@ from gistwire.v1 import events_pb2, search_pb2, search_pb2_grpc
 
 from gistwire_server.admission import Admission
 from gistwire_server.call_log import logged_call
-from gistwire_server.engines import Engines
+from gistwire_server.config import ServerConfig
 from gistwire_server.errors import reporting_errors
 from gistwire_server.pipeline import SearchEvent, search_events
 from gistwire_server.services.unsupported import refuse_stream
+from gistwire_server.tenancy import Tenants
 from gistwire_server.validation import plan_search, plan_stream_search
 
 
 class SearchService(search_pb2_grpc.SearchServiceServicer):
     """Searches news."""
 
-    def __init__(self, engines: Engines) -> None:
-        limits = engines.config.limits
-        self._engines = engines
+    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
+        limits = config.limits
+        self._tenants = tenants
+        self._config = config
         self._admission = Admission(
             "search", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
         )
@@ -35,10 +37,11 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
         """Streams every step of a search."""
         request_id = uuid.uuid4().hex
         async with reporting_errors(context), logged_call("StreamSearch", request_id):
-            plan = plan_stream_search(request, self._engines.config, context.time_remaining())
+            plan = plan_stream_search(request, self._config, context.time_remaining())
+            engines = await self._tenants.engines_of(context)
             async with (
                 self._admission.admit(),
-                aclosing(search_events(plan, self._engines, request_id=request_id)) as events,
+                aclosing(search_events(plan, engines, request_id=request_id)) as events,
             ):
                 sequence = 0
                 async for event in events:
@@ -53,15 +56,14 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
         """Answers with one page of a search."""
         request_id = uuid.uuid4().hex
         async with reporting_errors(context), logged_call("Search", request_id):
-            plan = plan_search(request, self._engines.config, context.time_remaining())
+            plan = plan_search(request, self._config, context.time_remaining())
+            engines = await self._tenants.engines_of(context)
             page = None
             if request.page_token:
-                page = self._engines.signer.read_page_token(request.page_token, plan)
+                page = engines.signer.read_page_token(request.page_token, plan)
             async with self._admission.admit():
                 response = _PageOfResults()
-                async with aclosing(
-                    search_events(plan, self._engines, request_id=request_id, page=page)
-                ) as events:
+                async with aclosing(search_events(plan, engines, request_id=request_id, page=page)) as events:
                     async for event in events:
                         response.take(event)
                 return response.message()

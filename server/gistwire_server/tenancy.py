@@ -1,0 +1,91 @@
+"""Whose articles a call is about: `Tenants` gives each call the engines of its tenant."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import grpc
+from gistwire_indexer.index import DEFAULT_TENANT, ArticleStore, check_tenant
+from gistwire_indexer.ingestion import Ingestor
+
+from gistwire_server.engines import Engines
+from gistwire_server.errors import FieldViolation, InvalidRequestError, TenantUnknownError
+
+TENANT_METADATA = "gistwire-tenant"
+"""Key of the call's metadata that names the tenant; without it the call is of the default tenant."""
+
+
+class Tenants:
+    """The tenants of a server. Nothing that is kept for one is reached by a call of another.
+
+    Args:
+        engines: those of the default tenant.
+        store: where the indices of the others are; None if there are no others.
+        names: the others.
+    """
+
+    def __init__(
+        self, engines: Engines, store: ArticleStore | None = None, names: Collection[str] = ()
+    ) -> None:
+        self._store = store
+        self._names = frozenset(names) if store is not None else frozenset()
+        self._engines = {DEFAULT_TENANT: engines}
+        # One for each tenant, because an ingestor orders the writes of its index.
+        self._ingestors: dict[str, Ingestor] = {}
+        self._opening = asyncio.Lock()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all tenants."""
+        return self._names | {DEFAULT_TENANT}
+
+    async def engines_of(self, context: grpc.aio.ServicerContext[Any, Any]) -> Engines:
+        """Returns the engines of the tenant that a call names.
+
+        Raises:
+            InvalidRequestError: the name is none.
+            TenantUnknownError: the server has no such tenant.
+            IndexUnavailableError: the tenant's index cannot be opened.
+        """
+        return await self.engines(_named_tenant(context))
+
+    async def engines(self, tenant: str) -> Engines:
+        """Returns the engines of a tenant.
+
+        Raises:
+            TenantUnknownError: the server has no such tenant.
+            IndexUnavailableError: the tenant's index cannot be opened.
+        """
+        if tenant not in self._engines:
+            if self._store is None or tenant not in self._names:
+                raise TenantUnknownError(f"{TENANT_METADATA}: this server has no such tenant")
+            async with self._opening:
+                if tenant not in self._engines:
+                    base = self._engines[DEFAULT_TENANT]
+                    self._engines[tenant] = replace(
+                        base,
+                        tenant=tenant,
+                        index=await self._store.tenant(tenant),
+                        signer=base.signer.for_tenant(tenant),
+                    )
+        return self._engines[tenant]
+
+    def ingestor(self, engines: Engines) -> Ingestor:
+        """Returns what puts articles into the index of these engines."""
+        if engines.tenant not in self._ingestors:
+            self._ingestors[engines.tenant] = Ingestor(engines.index, engines.encoder)
+        return self._ingestors[engines.tenant]
+
+
+def _named_tenant(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == TENANT_METADATA:
+            name = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+            try:
+                return check_tenant(name)
+            except ValueError as error:
+                raise InvalidRequestError(
+                    [FieldViolation(TENANT_METADATA, f"is not valid: {error}")]
+                ) from error
+    return DEFAULT_TENANT
