@@ -38,7 +38,7 @@ async def open_store(config: ServerConfig, *, model: ModelVersion, dimension: in
     from gistwire_indexer.elasticsearch import ElasticsearchStore  # noqa: PLC0415
 
     settings = await asyncio.to_thread(elasticsearch_settings, config.elasticsearch)
-    return await ElasticsearchStore.open(settings, model=model, dimension=dimension)
+    return ElasticsearchStore(settings, model=model, dimension=dimension)
 
 
 def elasticsearch_settings(config: ElasticsearchConfig) -> "ElasticsearchSettings":

@@ -22,16 +22,15 @@ from gistwire_indexer.index import ArticleToIndex, IndexedArticle, StoredSummary
 _ENCODER = msgspec.json.Encoder()
 
 
-def document_id(tenant: str, article_id: str) -> str:
-    """The `_id` of an article's documents: an identifier alone may belong to several tenants, and be too long."""
-    return hashlib.blake2b(f"{tenant}\n{article_id}".encode(), digest_size=16).hexdigest()
+def document_id(article_id: str) -> str:
+    """The `_id` of an article's documents; an identifier itself may be too long for one."""
+    return hashlib.blake2b(article_id.encode(), digest_size=16).hexdigest()
 
 
-def article_document(tenant: str, to_index: ArticleToIndex, *, created: int, indexed: int) -> bytes:
+def article_document(to_index: ArticleToIndex, *, created: int, indexed: int) -> bytes:
     """An article as a line of JSON.
 
     Args:
-        tenant: whose it is.
         to_index: the article.
         created: when its first revision was indexed, in microseconds since the epoch.
         indexed: when this one is.
@@ -40,7 +39,6 @@ def article_document(tenant: str, to_index: ArticleToIndex, *, created: int, ind
     published = None if article.published is None else to_microseconds(article.published)
     return _ENCODER.encode(
         {
-            "tenant": tenant,
             "id": article.id,
             "revision": article.revision(),
             "headline": article.headline,

@@ -21,9 +21,9 @@ from gistwire_indexer.elasticsearch.documents import (
 )
 from gistwire_indexer.elasticsearch.queries import (
     dense_query,
+    filters_of,
     lexical_query,
     ranked_search,
-    tenant_filters,
 )
 from gistwire_indexer.elasticsearch.scanning import scan_documents
 from gistwire_indexer.elasticsearch.schema import IndexNames
@@ -66,21 +66,19 @@ class ElasticsearchIndex:
 
     Args:
         client: the cluster; stays the caller's.
-        names: names of indices and aliases.
-        tenant: whose articles they are.
+        names: names of the tenant's indices and aliases.
         dimension: length of the embeddings.
         patience_s: how long writes wait for a cluster that is busy or takes none, in seconds.
     """
 
     def __init__(
-        self, client: AsyncElasticsearch, names: IndexNames, *, tenant: str, dimension: int, patience_s: float
+        self, client: AsyncElasticsearch, names: IndexNames, *, dimension: int, patience_s: float
     ) -> None:
         self._client = client
         self._names = names
-        self._tenant = tenant
         self._dimension = dimension
         self._writer = BulkWriter(client, names.write, fields=["revision", "created"], patience_s=patience_s)
-        self._summaries = SummaryDocuments(client, names, tenant)
+        self._summaries = SummaryDocuments(client, names)
         self._languages = _Languages()
         self._closed = False
 
@@ -116,14 +114,7 @@ class ElasticsearchIndex:
     async def expire(self, before: datetime) -> int:
         """As `ArticleIndex.expire`."""
         self._check_open()
-        query = {
-            "bool": {
-                "filter": [
-                    {"term": {"tenant": self._tenant}},
-                    {"range": {"dated": {"lt": to_microseconds(before)}}},
-                ]
-            }
-        }
+        query = {"range": {"dated": {"lt": to_microseconds(before)}}}
         expired = 0
         while True:
             with explained_errors():
@@ -159,7 +150,7 @@ class ElasticsearchIndex:
         if query.embedding is not None:
             self._check_embedding(query.embedding)
         self._check_open()
-        filters = tenant_filters(self._tenant, query.filter)
+        filters = filters_of(query.filter)
         lexical = dense = None
         if query.depth >= 1:
             if query.text is not None:
@@ -196,7 +187,6 @@ class ElasticsearchIndex:
         with explained_errors():
             response = await self._client.search(
                 index=self._names.read,
-                query={"bool": {"filter": tenant_filters(self._tenant, None)}},
                 sort=[{"indexed": "asc"}, {"id": "asc"}],
                 search_after=[to_microseconds(position.indexed), position.id],
                 size=limit,
@@ -207,7 +197,7 @@ class ElasticsearchIndex:
     async def scan(self, filter: Filter | None = None) -> AsyncGenerator[IndexedArticle, None]:  # noqa: A002
         """As `ArticleIndex.scan`."""
         self._check_open()
-        query = {"bool": {"filter": tenant_filters(self._tenant, filter)}}
+        query = {"bool": {"filter": filters_of(filter)}}
         async with aclosing(scan_documents(self._client, self._names.read, query)) as pages:
             async for sources in pages:
                 for source in sources:
@@ -232,12 +222,11 @@ class ElasticsearchIndex:
             return await self._summaries.read(ids, model)
 
     async def statistics(self) -> IndexStatistics:
-        """As `ArticleIndex.statistics`; the size on disk is that of the articles of all tenants."""
+        """As `ArticleIndex.statistics`."""
         self._check_open()
         with explained_errors():
             response = await self._client.search(
                 index=self._names.read,
-                query={"term": {"tenant": self._tenant}},
                 size=0,
                 track_total_hits=True,
                 aggs={
@@ -264,7 +253,7 @@ class ElasticsearchIndex:
         self._closed = True
 
     def _upsert(self, to_index: ArticleToIndex) -> Change[WriteOutcome]:
-        article_id = document_id(self._tenant, to_index.article.id)
+        article_id = document_id(to_index.article.id)
         revision = to_index.article.revision()
 
         def decide(present: Present | None) -> Decision[WriteOutcome]:
@@ -272,7 +261,7 @@ class ElasticsearchIndex:
                 return Nothing(WriteOutcome.UNCHANGED)
             now = to_microseconds(datetime.now(UTC))
             created = now if present is None else present.source["created"]
-            document = article_document(self._tenant, to_index, created=created, indexed=now)
+            document = article_document(to_index, created=created, indexed=now)
             kind = "create" if present is None else "index"
             action = Action(kind, self._names.write, article_id, document, present, is_alias=True)
             if present is None:
@@ -282,7 +271,7 @@ class ElasticsearchIndex:
         return Change(article_id, decide)
 
     def _deletion(self, article_id: str) -> Change[bool]:
-        deleted_id = document_id(self._tenant, article_id)
+        deleted_id = document_id(article_id)
 
         def decide(present: Present | None) -> Decision[bool]:
             if present is None:
@@ -306,7 +295,7 @@ class ElasticsearchIndex:
         with explained_errors():
             response = await self._client.mget(
                 index=self._names.read,
-                ids=[document_id(self._tenant, article_id) for article_id in ids],
+                ids=[document_id(article_id) for article_id in ids],
                 source_includes=None if fields is None else list(fields),
             )
         return [document["_source"] if document.get("found") else None for document in response["docs"]]
@@ -326,7 +315,6 @@ class ElasticsearchIndex:
 
     def _language_search(self) -> dict[str, Any]:
         return {
-            "query": {"term": {"tenant": self._tenant}},
             "size": 0,
             "track_total_hits": False,
             "aggs": {"language": {"terms": {"field": "language", "size": len(STEMMED_LANGUAGES) + 100}}},
@@ -334,9 +322,8 @@ class ElasticsearchIndex:
 
     def _sharing(self, fingerprint: Sequence[int]) -> dict[str, Any]:
         values = [fingerprint_value(value) for value in fingerprint]
-        filters = [{"term": {"tenant": self._tenant}}, {"terms": {"fingerprint": values}}]
         return {
-            "query": {"bool": {"filter": filters}},
+            "query": {"bool": {"filter": [{"terms": {"fingerprint": values}}]}},
             "size": _MAX_NEAR_DUPLICATES,
             "sort": [{"created": "asc"}, {"id": "asc"}],
             "_source": False,

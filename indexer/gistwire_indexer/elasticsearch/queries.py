@@ -54,12 +54,9 @@ def filter_query(node: Filter) -> Query:
             return {"range": {_INDEXED_AS[field]: {_RANGES[operator]: _value(value)}}}
 
 
-def tenant_filters(tenant: str, node: Filter | None) -> list[Query]:
-    """The filters of every query: nothing of another tenant takes part."""
-    filters: list[Query] = [{"term": {"tenant": tenant}}]
-    if node is not None:
-        filters.append(filter_query(node))
-    return filters
+def filters_of(node: Filter | None) -> list[Query]:
+    """What must hold for a filter; nothing if there is none."""
+    return [] if node is None else [filter_query(node)]
 
 
 def lexical_query(text: str, languages: Collection[str], filters: list[Query]) -> Query | None:

@@ -22,7 +22,7 @@ from gistwire_indexer.elasticsearch.documents import (
     indexed_article,
 )
 from gistwire_indexer.elasticsearch.scanning import scan_documents
-from gistwire_indexer.elasticsearch.schema import article_mapping, index_settings, summary_mapping
+from gistwire_indexer.elasticsearch.schema import IndexNames, article_mapping, index_settings, summary_mapping
 from gistwire_indexer.elasticsearch.store import ElasticsearchStore
 from gistwire_indexer.elasticsearch.writing import Action, send_actions
 from gistwire_indexer.errors import IndexFormatError, IndexUnavailableError
@@ -74,19 +74,21 @@ class RebuildResult:
 
 async def rebuild(
     store: ElasticsearchStore,
+    tenant: str,
     encoder: TextEncoder,
     *,
     on_progress: Callable[[RebuildProgress], None] = lambda _: None,
     discard: bool = False,
     grace_s: float = 30.0,
 ) -> RebuildResult:
-    """Makes the index anew in the present schema, and swaps it in.
+    """Makes a tenant's index anew in the present schema, and swaps it in.
 
     Embeddings are kept if they come from this encoder, else made anew; stored summaries are then dropped, because
     their embeddings are of no use either.
 
     Args:
-        store: opened with `for_rebuild`.
+        store: the store.
+        tenant: whose index.
         encoder: the encoder of the new index.
         on_progress: told how far the rebuild is.
         discard: whether to delete what a rebuild that was killed has left.
@@ -97,7 +99,9 @@ async def rebuild(
         IndexUnavailableError: the cluster does not answer. The old index goes on serving.
         GistwireModelError: articles could not be embedded. The old index goes on serving.
     """
-    return await _Rebuild(store, encoder, on_progress).run(discard=discard, grace_s=grace_s)
+    return await _Rebuild(store, store.names(tenant), encoder, on_progress).run(
+        discard=discard, grace_s=grace_s
+    )
 
 
 class _Rebuild:
@@ -106,12 +110,13 @@ class _Rebuild:
     def __init__(
         self,
         store: ElasticsearchStore,
+        names: IndexNames,
         encoder: TextEncoder,
         on_progress: Callable[[RebuildProgress], None],
     ) -> None:
         self._store = store
         self._client = store.client
-        self._names = store.names
+        self._names = names
         self._encoder = encoder
         self._on_progress = on_progress
         self._copied = 0
@@ -120,7 +125,7 @@ class _Rebuild:
 
     async def run(self, *, discard: bool, grace_s: float) -> RebuildResult:
         begin = time.monotonic()
-        present = await self._store.present_schema()
+        present = await self._store.present_schema(self._names)
         if present.version > self._store.schema.version:
             raise IndexFormatError(
                 f"the index has schema {present.version}, which this version does not know"
@@ -241,9 +246,8 @@ class _Rebuild:
                 Action(
                     "index",
                     new,
-                    document_id(source["tenant"], source["id"]),
+                    document_id(source["id"]),
                     article_document(
-                        source["tenant"],
                         ArticleToIndex(
                             indexed.article, embedding, fingerprint_of(source), indexed.duplicate_of
                         ),

@@ -1,7 +1,8 @@
 """Names, mappings and settings of the indices in a cluster; used by `ElasticsearchStore` and `rebuild`.
 
-All articles of all tenants are in one index, which a read and a write alias point to. An index is never changed in
-its mapping: a new schema, like another encoder, takes a new index, which `rebuild` fills and swaps in.
+Each tenant has an index of articles, which a read and a write alias point to: in one for all, how rare a word is
+would depend on what others write. An index is never changed in its mapping: a new schema, like another encoder, takes
+a new index, which `rebuild` fills and swaps in.
 """
 
 from dataclasses import dataclass
@@ -21,41 +22,43 @@ _INSTANT = {"type": "long"}
 
 @dataclass(frozen=True, slots=True)
 class IndexNames:
-    """The names under one prefix.
+    """The names of a tenant's indices and aliases. Neither part holds a dot, so no two tenants share a name.
 
     Attributes:
-        prefix: what they begin with.
+        prefix: what the names of all tenants begin with.
+        tenant: whose they are.
     """
 
     prefix: str
+    tenant: str
 
     @property
     def read(self) -> str:
         """Alias of the index that is searched."""
-        return f"{self.prefix}-articles"
+        return f"{self.prefix}.{self.tenant}.articles"
 
     @property
     def write(self) -> str:
         """Alias of the index that is written to."""
-        return f"{self.prefix}-articles-write"
+        return f"{self.prefix}.{self.tenant}.articles.write"
 
     @property
     def summaries(self) -> str:
         """Index of the stored summaries, a document for each article that has any."""
-        return f"{self.prefix}-summaries"
+        return f"{self.prefix}.{self.tenant}.summaries"
 
     @property
     def deletions(self) -> str:
         """Index of what was deleted, for a rebuild that is under way."""
-        return f"{self.prefix}-deletions"
+        return f"{self.prefix}.{self.tenant}.deletions"
 
     def articles(self, number: int) -> str:
         """Name of the index of articles that was made as the `number`-th."""
-        return f"{self.prefix}-articles-{number:06d}"
+        return f"{self.read}.{number:06d}"
 
     def number_of(self, index: str) -> int:
         """The number in the name of an index of articles; 0 if it has another name."""
-        digits = index.removeprefix(f"{self.prefix}-articles-")
+        digits = index.removeprefix(f"{self.read}.")
         return int(digits) if digits.isdecimal() else 0
 
 
@@ -104,7 +107,6 @@ def article_mapping(schema: Schema) -> dict[str, Any]:
         # Both are made anew from the rest when an index is rebuilt.
         "_source": {"excludes": ["terms", "embedding"]},
         "properties": {
-            "tenant": _KEYWORD,
             "id": _KEYWORD,
             "revision": _KEPT_ONLY,
             "headline": _KEPT_ONLY,
@@ -140,7 +142,6 @@ def summary_mapping() -> dict[str, Any]:
     return {
         "dynamic": "strict",
         "properties": {
-            "tenant": _KEYWORD,
             "id": _KEYWORD,
             "revision": _KEPT_ONLY,
             "count": {"type": "integer"},

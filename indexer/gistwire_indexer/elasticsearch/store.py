@@ -2,7 +2,7 @@
 
 import asyncio
 
-from elasticsearch import AsyncElasticsearch, BadRequestError
+from elasticsearch import BadRequestError
 from gistwire_models.encoder import ModelVersion
 
 from gistwire_indexer.elasticsearch.connection import ElasticsearchSettings, connect, explained_errors
@@ -22,71 +22,75 @@ _ALREADY_THERE = "resource_already_exists_exception"
 
 
 class ElasticsearchStore:
-    """An `ArticleStore` in a cluster. Use `open`.
+    """An `ArticleStore` in a cluster. A tenant's indices are made when they are first asked for.
+
+    Args:
+        settings: where the cluster is.
+        model: the encoder that embeds articles and queries.
+        dimension: length of its vectors.
 
     Attributes:
         client: the cluster.
-        names: names of indices and aliases.
         settings: as given.
-        schema: what the store needs the index of articles to be made for.
+        schema: what indices of articles must be made for.
+
+    Raises:
+        IndexUnavailableError: an address in the settings makes no sense.
     """
 
-    def __init__(self, client: AsyncElasticsearch, settings: ElasticsearchSettings, schema: Schema) -> None:
-        self.client = client
-        self.names = IndexNames(settings.prefix)
+    def __init__(self, settings: ElasticsearchSettings, *, model: ModelVersion, dimension: int) -> None:
+        self.client = connect(settings)
         self.settings = settings
-        self.schema = schema
+        self.schema = Schema.current(model, dimension)
         self._indices: dict[str, ElasticsearchIndex] = {}
+        self._opening = asyncio.Lock()
         self._closed = False
 
-    @classmethod
-    async def open(
-        cls,
-        settings: ElasticsearchSettings,
-        *,
-        model: ModelVersion,
-        dimension: int,
-        for_rebuild: bool = False,
-    ) -> "ElasticsearchStore":
-        """Connects to a cluster, and makes the indices that are missing.
-
-        Args:
-            settings: where it is.
-            model: the encoder that embeds articles and queries.
-            dimension: length of its vectors.
-            for_rebuild: whether an index that was made for another schema or encoder will do.
+    def names(self, tenant: str) -> IndexNames:
+        """Returns the names of a tenant's indices and aliases.
 
         Raises:
-            IndexUnavailableError: the cluster does not answer.
-            IndexFormatError: the index was made by a newer version; or by an older one or for another encoder, and
-                must be rebuilt.
+            ValueError: `tenant` is no name of one.
         """
-        store = cls(connect(settings), settings, Schema.current(model, dimension))
-        try:
-            with explained_errors():
-                await store._ensure_indices()
-                present = await store.present_schema()
-        except BaseException:
-            await store.close()
-            raise
-        if not for_rebuild and present != store.schema:
-            await store.close()
-            raise IndexFormatError(_difference(present, store.schema))
-        return store
+        return IndexNames(self.settings.prefix, check_tenant(tenant))
 
     async def tenant(self, name: str) -> ElasticsearchIndex:
         """As `ArticleStore.tenant`."""
-        if self._closed:
-            raise IndexUnavailableError("the indices were closed")
-        if name not in self._indices:
-            self._indices[name] = ElasticsearchIndex(
-                self.client,
-                self.names,
-                tenant=check_tenant(name),
-                dimension=self.schema.dimension,
-                patience_s=self.settings.write_patience_s,
-            )
-        return self._indices[name]
+        names = self.names(name)
+        async with self._opening:
+            if self._closed:
+                raise IndexUnavailableError("the indices were closed")
+            if name not in self._indices:
+                await self._open(names)
+                self._indices[name] = ElasticsearchIndex(
+                    self.client,
+                    names,
+                    dimension=self.schema.dimension,
+                    patience_s=self.settings.write_patience_s,
+                )
+            return self._indices[name]
+
+    async def tenants(self) -> list[str]:
+        """Returns the names of the tenants that have indices.
+
+        Raises:
+            IndexUnavailableError: the cluster does not answer.
+        """
+        with explained_errors():
+            aliases = await self.client.indices.get_alias(name=f"{self.settings.prefix}.*.articles")
+        found = {alias for index in aliases.values() for alias in index["aliases"]}
+        return sorted(alias.split(".")[1] for alias in found)
+
+    async def present_schema(self, names: IndexNames) -> Schema:
+        """Returns what the index that is searched was made for.
+
+        Raises:
+            IndexUnavailableError: the cluster does not answer, or there is no index.
+        """
+        with explained_errors():
+            response = await self.client.indices.get_mapping(index=names.read)
+        [mapping] = [index["mappings"] for index in response.values()]
+        return Schema.of(mapping)
 
     async def close(self) -> None:
         """As `ArticleStore.close`."""
@@ -94,29 +98,21 @@ class ElasticsearchStore:
         await asyncio.gather(*(index.close() for index in self._indices.values()))
         await self.client.close()
 
-    async def present_schema(self) -> Schema:
-        """Returns what the index that is searched was made for.
-
-        Raises:
-            IndexUnavailableError: the cluster does not answer.
-        """
+    async def _open(self, names: IndexNames) -> None:
+        """Makes the indices that are missing, and checks the one that is there."""
         with explained_errors():
-            response = await self.client.indices.get_mapping(index=self.names.read)
-        [mapping] = [index["mappings"] for index in response.values()]
-        return Schema.of(mapping)
+            await self._ensure_indices(names)
+        present = await self.present_schema(names)
+        if present != self.schema:
+            raise IndexFormatError(_difference(present, self.schema))
 
-    async def _ensure_indices(self) -> None:
-        for name, mapping in (
-            (self.names.summaries, summary_mapping()),
-            (self.names.deletions, deletion_mapping()),
-        ):
-            await self._create(name, mapping)
-        if not await self.client.indices.exists_alias(name=self.names.read):
+    async def _ensure_indices(self, names: IndexNames) -> None:
+        await self._create(names.summaries, summary_mapping())
+        await self._create(names.deletions, deletion_mapping())
+        if not await self.client.indices.exists_alias(name=names.read):
             # Several processes may start at once: the name is the same for all, and aliases come with the index.
             await self._create(
-                self.names.articles(1),
-                article_mapping(self.schema),
-                aliases={self.names.read: {}, self.names.write: {}},
+                names.articles(1), article_mapping(self.schema), aliases={names.read: {}, names.write: {}}
             )
 
     async def _create(

@@ -17,7 +17,7 @@ _MAX_CONFLICTS = 8
 
 
 class SummaryDocuments:
-    """The stored summaries of one tenant.
+    """The stored summaries of an index of articles.
 
     A document says which revision it is of, and is read beside the article: so a summary that lost the race with a
     correction is never shown, wherever it was stopped.
@@ -25,17 +25,15 @@ class SummaryDocuments:
     Args:
         client: the cluster.
         names: names of indices and aliases.
-        tenant: whose articles they are.
     """
 
-    def __init__(self, client: AsyncElasticsearch, names: IndexNames, tenant: str) -> None:
+    def __init__(self, client: AsyncElasticsearch, names: IndexNames) -> None:
         self._client = client
         self._names = names
-        self._tenant = tenant
 
     async def store(self, summary: StoredSummary) -> bool:
         """As `ArticleIndex.store_summary`."""
-        stored_id = document_id(self._tenant, summary.article_id)
+        stored_id = document_id(summary.article_id)
         for _ in range(_MAX_CONFLICTS):
             [(revision, present)] = await self._documents([stored_id])
             if revision is None or revision != summary.revision:
@@ -46,7 +44,6 @@ class SummaryDocuments:
             models[summary.model] = summary_entry(summary)
             models = dict(list(models.items())[-_MAX_MODELS:])
             document = {
-                "tenant": self._tenant,
                 "id": summary.article_id,
                 "revision": revision,
                 "count": len(models),
@@ -61,7 +58,7 @@ class SummaryDocuments:
 
     async def read(self, ids: Sequence[str], model: str) -> list[StoredSummary | None]:
         """As `ArticleIndex.stored_summaries`."""
-        documents = await self._documents([document_id(self._tenant, article_id) for article_id in ids])
+        documents = await self._documents([document_id(article_id) for article_id in ids])
         summaries: list[StoredSummary | None] = []
         for article_id, (revision, present) in zip(ids, documents, strict=True):
             entry = None if revision is None else _models(present, revision).get(model)
@@ -77,7 +74,6 @@ class SummaryDocuments:
         await self._client.indices.refresh(index=self._names.summaries)
         response = await self._client.search(
             index=self._names.summaries,
-            query={"term": {"tenant": self._tenant}},
             size=0,
             aggs={"summaries": {"sum": {"field": "count"}}},
         )
