@@ -2,6 +2,7 @@
 
 import click
 
+from benchmarks.growth import measure_growth
 from benchmarks.machine import quiet_log
 from benchmarks.quality import measure_quality
 from benchmarks.speed import measure_speed
@@ -46,6 +47,33 @@ def quality(sources: tuple[str, ...]) -> None:
       python -m benchmarks quality agnews.jsonl.gz reuters.jsonl.gz
     """
     measure_quality(sources)
+
+
+@main.command()
+@click.option("--url", default="http://127.0.0.1:9200", show_default=True, help="Address of the cluster.")
+@click.option("--prefix", default="gistwire-bench", show_default=True, help="Prefix of the indices' names.")
+@click.option(
+    "--articles",
+    "sizes",
+    type=click.IntRange(1_000),
+    multiple=True,
+    default=(10_000, 100_000, 1_000_000),
+    help="Size of the index; repeatable.",
+)
+@click.option("--searches", type=click.IntRange(2), default=200, help="Searches for each figure.")
+@click.option("--keep", is_flag=True, help="Leave the index there.")
+@click.argument("sources", nargs=-1)
+def growth(
+    *, url: str, prefix: str, sizes: tuple[int, ...], searches: int, keep: bool, sources: tuple[str, ...]
+) -> None:
+    r"""First-hit times and recall of an Elasticsearch index as it grows.
+
+    \b
+    Examples:
+      python -m benchmarks growth --url http://127.0.0.1:9200
+      python -m benchmarks growth --articles 10000 --articles 100000 agnews.jsonl.gz huffpost.jsonl.gz
+    """
+    measure_growth(url, prefix, sizes, sources, searches, keep=keep)
 
 
 if __name__ == "__main__":

@@ -25,12 +25,11 @@ def recombined(articles: Sequence[RawArticle], count: int, seed: int = 7) -> Ite
 
     The words and lengths stay those of real news; no two articles are near-duplicates.
     """
-    chance = random.Random(seed)
-    for place in range(count):
-        if place < len(articles):
-            yield articles[place]
+    for place, parents in enumerate(parents_of_recombined(len(articles), count, seed)):
+        if len(parents) == 1:
+            yield articles[parents[0]]
             continue
-        first, second = chance.sample(articles, 2)
+        first, second = (articles[parent] for parent in parents)
         yield RawArticle(
             id=f"recombined-{place}",
             headline=_halves(first.headline, second.headline),
@@ -40,6 +39,13 @@ def recombined(articles: Sequence[RawArticle], count: int, seed: int = 7) -> Ite
             category=second.category,
             published=first.published,
         )
+
+
+def parents_of_recombined(given: int, count: int, seed: int = 7) -> Iterator[tuple[int, ...]]:
+    """Yields for each article of `recombined` the places of those that it is made of: one, or two."""
+    chance = random.Random(seed)
+    for place in range(count):
+        yield (place,) if place < given else tuple(chance.sample(range(given), 2))
 
 
 def judged_queries() -> list[dict[str, Any]]:

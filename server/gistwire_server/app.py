@@ -34,6 +34,7 @@ from gistwire_models.summarizer import Summarizer
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from gistwire_server.article_feed import ArticleFeeds
 from gistwire_server.call_log import configure_log
 from gistwire_server.config import UNIX_SOCKET, LimitsConfig, ServerConfig
 from gistwire_server.engines import Engines
@@ -73,11 +74,13 @@ class RunningServer:
 
     Attributes:
         target: where, as a gRPC channel wants it: ``"127.0.0.1:50051"`` or ``"unix:/path"``.
-        engines: what it runs on.
+        engines: what it runs on, for the default tenant.
+        store: where the indices of all tenants are; None if there is only the one of `engines`.
     """
 
     target: str
     engines: Engines
+    store: ArticleStore | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,8 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
         server = grpc.aio.server(options=_server_options(config.limits))
         health_service = health.aio.HealthServicer()
         tenants = Tenants(engines, store, config.tenants)
-        _add_services(server, tenants, config, health_service)
+        feeds = ArticleFeeds(config.watch)
+        _add_services(server, tenants, config, feeds, health_service)
         target = _bind(server, config, stack)
         await stack.enter_async_context(expiring(tenants, config.retention_days))
         await server.start()
@@ -151,9 +155,10 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
             await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
         _log.info("serving", target=target)
         try:
-            yield RunningServer(target, engines)
+            yield RunningServer(target, engines, store)
         finally:
             await health_service.enter_graceful_shutdown()
+            await feeds.close()
             await server.stop(config.limits.drain_s)
             _log.info("stopped")
 
@@ -210,10 +215,11 @@ def _add_services(
     server: grpc.aio.Server,
     tenants: Tenants,
     config: ServerConfig,
+    feeds: ArticleFeeds,
     health_service: health.aio.HealthServicer,
 ) -> None:
     articles = ArticleService(tenants, config.limits)
-    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(tenants, config), server)
+    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(tenants, config, feeds), server)
     article_pb2_grpc.add_ArticleServiceServicer_to_server(articles, server)
     summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(), server)
     recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(RecommendationService(), server)
