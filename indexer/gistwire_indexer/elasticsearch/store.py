@@ -2,7 +2,7 @@
 
 import asyncio
 
-from elasticsearch import BadRequestError
+from elasticsearch import BadRequestError, NotFoundError
 from gistwire_models.encoder import ModelVersion
 
 from gistwire_indexer.elasticsearch.connection import ElasticsearchSettings, connect, explained_errors
@@ -87,8 +87,13 @@ class ElasticsearchStore:
         Raises:
             IndexUnavailableError: the cluster does not answer, or there is no index.
         """
-        with explained_errors():
-            response = await self.client.indices.get_mapping(index=names.read)
+        try:
+            with explained_errors():
+                response = await self.client.indices.get_mapping(index=names.read)
+        except IndexUnavailableError as error:
+            if isinstance(error.__cause__, NotFoundError):
+                raise IndexUnavailableError(f"there is no index {names.read}") from error
+            raise
         [mapping] = [index["mappings"] for index in response.values()]
         return Schema.of(mapping)
 

@@ -1,0 +1,62 @@
+"""Tests of `gistwire index`, on the embedded index and on a real cluster."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gistwire_client.exit_status import ExitStatus
+
+from tests.backends.elasticsearch import ElasticsearchServer
+from tests.client.commands.conftest import Gistwire
+
+
+@pytest.fixture
+def config(tmp_path: Path, elasticsearch_server: ElasticsearchServer) -> Path:
+    """A configuration with an index of its own in the cluster."""
+    path = tmp_path / "gistwire.toml"
+    path.write_text(
+        f'data_dir = "{tmp_path}"\nindex = "elasticsearch"\ntenants = ["red"]\nretention_days = 36500\n'
+        f'[elasticsearch]\nurls = ["{elasticsearch_server.url}"]\nprefix = "cli-{secrets.token_hex(4)}"\n'
+    )
+    return path
+
+
+def test_status_of_an_embedded_index(gistwire: Gistwire, data_dir: Path) -> None:
+    [shown] = gistwire("index", "status", "--data-dir", data_dir, "--json").events
+    assert (shown["index"], shown["articles"], shown["languages"]) == ("embedded", 3, {"en": 3})
+    readable = gistwire("index", "status", "--data-dir", data_dir).output
+    assert "articles   3" in readable
+    assert "Meridian Wire 2, Harbour Dispatch 1" in readable
+
+
+def test_old_articles_are_deleted(
+    gistwire: Gistwire, write_articles: Callable[..., Path], data_dir: Path
+) -> None:
+    old = {"id": "old", "headline": "Harbour opens", "published": "1999-01-01T00:00:00Z"}
+    gistwire("ingest", write_articles(old), "--data-dir", data_dir)
+    outcome = gistwire("index", "expire", "--older-than", 3650, "--data-dir", data_dir)
+    assert outcome.output.startswith("1 articles published before ")
+    assert gistwire("index", "status", "--data-dir", data_dir, "--json").events[0]["articles"] == 3
+
+
+def test_embedded_index_is_not_rebuilt(gistwire: Gistwire, tmp_path: Path) -> None:
+    outcome = gistwire("index", "rebuild", "--data-dir", tmp_path)
+    assert outcome.status == ExitStatus.USAGE
+    assert "only an Elasticsearch index" in outcome.errors
+
+
+def test_index_in_a_cluster_is_rebuilt(gistwire: Gistwire, config: Path) -> None:
+    outcome = gistwire("index", "rebuild", "--config", config, "--grace", 0)
+    assert outcome.status == ExitStatus.FAILED
+    assert "there is no index" in outcome.errors
+    gistwire("index", "status", "--config", config)
+    outcome = gistwire("index", "rebuild", "--config", config, "--grace", 0)
+    assert outcome.status == ExitStatus.DONE
+    assert "articles.000002 serves 0 articles instead of" in outcome.output
+
+
+def test_unknown_tenant_name_is_a_usage_error(gistwire: Gistwire, tmp_path: Path) -> None:
+    outcome = gistwire("index", "status", "--tenant", "No Name", "--data-dir", tmp_path)
+    assert outcome.status == ExitStatus.USAGE
+    assert "lower-case" in outcome.errors
