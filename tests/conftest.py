@@ -1,12 +1,18 @@
-"""Settings of all tests: the examples that Hypothesis makes are the same in each run.
+"""Settings of all tests, and the servers that they share.
+
+The examples that Hypothesis makes are the same in each run.
 
 A check that fails must have been broken by the change it runs on. To look for new counterexamples, run
 ``HYPOTHESIS_PROFILE=exploring pytest tests``.
 """
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.backends.elasticsearch import ElasticsearchServer, new_elasticsearch
 
 # No test depends on the machine's speed, and the fixtures that meet many examples hold nothing of any of them.
 settings.register_profile(
@@ -16,3 +22,23 @@ settings.register_profile(
 )
 settings.register_profile("repeatable", settings.get_profile("exploring"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+_backends_used: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_server() -> Iterator[ElasticsearchServer]:
+    """A real Elasticsearch server for all tests that only read and write; each uses names or a tenant of its own."""
+    server = new_elasticsearch()
+    try:
+        server.start()
+        _backends_used.append(f"Elasticsearch {server.version} ran as a {server.kind}")
+        yield server
+    finally:
+        server.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which backends the tests ran on."""
+    for line in _backends_used:
+        terminalreporter.write_line(line)

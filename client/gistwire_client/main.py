@@ -9,11 +9,14 @@ from typing import NoReturn
 import click
 
 _COMMANDS = {
+    "crawl": "Follow feeds, and index what is new, corrected or removed.",
     "demo": "Search a sample corpus, live, without setting anything up.",
     "doctor": "Check what is installed and what works.",
+    "index": "Look after the indices of a deployment.",
     "ingest": "Index articles from files, feeds or standard input.",
     "search": "Search, and watch hits, summaries and their order come in.",
     "serve": "Run a server.",
+    "watch": "Show past hits, and then each new article that matches.",
 }
 """Each command with the first line of its help, so that the overview needs none of their imports."""
 

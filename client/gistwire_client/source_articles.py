@@ -5,13 +5,15 @@ import io
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from gistwire.v1 import article_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gistwire_client.errors import StatusDetails
+from gistwire_client.source_progress import SourceProgress
 from gistwire_client.threaded_iteration import iterate_in_thread
 
 if TYPE_CHECKING:
@@ -20,6 +22,51 @@ if TYPE_CHECKING:
 
 # Valid articles are far smaller; a larger message would end the whole stream.
 _MAX_ARTICLE_BYTES = 3 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A record of a source.
+
+    Attributes:
+        place: of its source among the sources.
+        number: of the record in its source, from 1.
+        record: what was read.
+    """
+
+    place: int
+    number: int
+    record: "SourceRecord"
+
+
+@dataclass(frozen=True, slots=True)
+class _Readable(_Record):
+    """A record, and the message that is made of it."""
+
+    message: article_pb2.Article
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable(_Record):
+    """A record of which no message can be made, and why."""
+
+    error: "ArticleError"
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceEnd:
+    """A source was read to its end.
+
+    Attributes:
+        place: of the source among the sources.
+        records: how many it has.
+    """
+
+    place: int
+    records: int
+
+
+_Item: TypeAlias = _Readable | _Unreadable | _SourceEnd
 
 
 class SourceArticles:
@@ -31,20 +78,28 @@ class SourceArticles:
         sources: paths, web addresses, or ``"-"`` for standard input.
         source_format: how their articles are written.
         dead_letter_path: where refused articles go; made with its folder for the first of them.
+        progress: where to go on with each source, and what is told how far it is settled; None to begin anew.
 
     Attributes:
         dead_letter_path: as given.
         unreadable: number of articles that never reached the server.
     """
 
-    def __init__(self, sources: Sequence[str], source_format: "SourceFormat", dead_letter_path: Path) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str],
+        source_format: "SourceFormat",
+        dead_letter_path: Path,
+        progress: SourceProgress | None = None,
+    ) -> None:
         from gistwire_indexer.dead_letter import DeadLetterFile  # noqa: PLC0415
 
         self.dead_letter_path = dead_letter_path
         self.unreadable = 0
         self._sources = sources
         self._format = source_format
-        self._records: dict[int, SourceRecord] = {}
+        self._progress = progress
+        self._sent: dict[int, _Readable] = {}
         self._dead_letters = DeadLetterFile(dead_letter_path)
         # Reading and acknowledging both write, each in its own task.
         self._writing = asyncio.Lock()
@@ -55,26 +110,46 @@ class SourceArticles:
         Raises:
             SourceError: a source cannot be read at all, or not to its end.
         """
-        number = 0
-        async with aclosing(iterate_in_thread(self._messages())) as messages:
-            async for record, result in messages:
-                if isinstance(result, article_pb2.Article):
-                    number += 1
-                    self._records[number] = record
-                    yield result
-                else:
-                    self.unreadable += 1
-                    await self._refuse(record, result)
+        sent = 0
+        async with aclosing(iterate_in_thread(self._items())) as items:
+            async for item in items:
+                match item:
+                    case _SourceEnd(place, records):
+                        self._note_end(place, records)
+                    case _Unreadable():
+                        self.unreadable += 1
+                        await self._refuse(item.record, item.error)
+                        self._note_settled(item)
+                    case _Readable():
+                        sent += 1
+                        self._sent[sent] = item
+                        yield item.message
 
     async def settle(self, acknowledgement: article_pb2.IngestAcknowledgement) -> None:
-        """Forgets an article that was acknowledged, and keeps it as a dead letter if it was rejected."""
-        record = self._records.pop(acknowledgement.sequence)
-        if acknowledgement.outcome == article_pb2.IngestAcknowledgement.REJECTED:
-            await self._refuse(record, _rejection(acknowledgement))
+        """Forgets an article that was acknowledged, and keeps it as a dead letter if it was rejected.
 
-    def close(self) -> None:
-        """Closes the dead-letter file."""
+        Raises:
+            CheckpointError: how far the sources are settled cannot be kept.
+        """
+        sent = self._sent.pop(acknowledgement.sequence)
+        if acknowledgement.outcome == article_pb2.IngestAcknowledgement.REJECTED:
+            await self._refuse(sent.record, rejection_of(acknowledgement))
+        self._note_settled(sent)
+        if self._progress is not None:
+            await self._progress.save_sometimes()
+
+    async def close(self, *, finished: bool) -> None:
+        """Closes the dead-letter file, and keeps how far the sources are settled.
+
+        Args:
+            finished: whether that is everything: the next run then begins anew.
+
+        Raises:
+            CheckpointError: that cannot be kept.
+        """
         self._dead_letters.close()
+        if self._progress is not None:
+            await (self._progress.forget() if finished else self._progress.save())
 
     async def _refuse(self, record: "SourceRecord", error: "ArticleError") -> None:
         async with self._writing:
@@ -84,19 +159,46 @@ class SourceArticles:
         self.dead_letter_path.parent.mkdir(parents=True, exist_ok=True)
         self._dead_letters.write(record, error)
 
-    def _messages(self) -> "Iterator[tuple[SourceRecord, article_pb2.Article | ArticleError]]":
+    def _note_settled(self, settled: _Record) -> None:
+        if self._progress is not None:
+            self._progress.settle(settled.place, settled.number, settled.record.line)
+
+    def _note_end(self, place: int, records: int) -> None:
+        if self._progress is not None:
+            self._progress.end(place, records)
+
+    def _items(self) -> Iterator[_Item]:
+        """Reads all sources, from where they are to be gone on with."""
+        for place, source in enumerate(self._sources):
+            settled = 0
+            if self._progress is not None:
+                start = self._progress.start_now(place, source)
+                if start.complete:
+                    continue
+                settled = start.records
+                if self._progress.is_resumed(place):
+                    # What was refused after the last checkpoint is refused again.
+                    self._dead_letters.leave_out_known(source)
+            yield from self._items_of(place, source, settled)
+
+    def _items_of(self, place: int, source: str, settled: int) -> Iterator[_Item]:
         from gistwire_indexer.errors import ArticleError  # noqa: PLC0415
         from gistwire_indexer.sources import read_source  # noqa: PLC0415
 
-        for source in self._sources:
-            for record in read_source(source, format=self._format, stdin=_standard_input()):
-                if record.fields is None:
-                    yield record, record.error or ArticleError("", "cannot be read")
-                    continue
-                try:
-                    yield record, to_message(record.fields)
-                except ArticleError as error:
-                    yield record, error
+        number = 0
+        for number, record in enumerate(
+            read_source(source, format=self._format, stdin=_standard_input()), start=1
+        ):
+            if number <= settled:
+                continue
+            if record.fields is None:
+                yield _Unreadable(place, number, record, record.error or ArticleError("", "cannot be read"))
+                continue
+            try:
+                yield _Readable(place, number, record, to_message(record.fields))
+            except ArticleError as error:
+                yield _Unreadable(place, number, record, error)
+        yield _SourceEnd(place, number)
 
 
 def to_message(raw: "RawArticle") -> article_pb2.Article:
@@ -151,7 +253,8 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "ignore").decode()
 
 
-def _rejection(acknowledgement: article_pb2.IngestAcknowledgement) -> "ArticleError":
+def rejection_of(acknowledgement: article_pb2.IngestAcknowledgement) -> "ArticleError":
+    """Why the server rejected an article."""
     from gistwire_indexer.errors import ArticleError  # noqa: PLC0415
 
     violations = StatusDetails.of(acknowledgement.status).violations

@@ -3,6 +3,10 @@
 GistwireIndexerError          anything that the indexer could not do
 ├── ArticleError              an article cannot be indexed as it is
 ├── SourceError               a source cannot be read at all
+│   ├── RobotsExclusionError  the host asks crawlers to stay away from an address
+│   └── HostPausedError       the host asked to be left alone for a while
+├── CrawlConfigurationError   the configuration of the crawler cannot be read
+├── CrawlStateError           the crawler's state cannot be read or written
 ├── FilterError               a filter expression cannot be read
 ├── IndexUnavailableError     the index does not answer, or was closed
 └── IndexFormatError          the index was written by another version or for another model
@@ -29,6 +33,30 @@ class ArticleError(GistwireIndexerError):
 
 class SourceError(GistwireIndexerError):
     """A source cannot be read at all: no such file, no answer, or not the format it was said to be."""
+
+
+class RobotsExclusionError(SourceError):
+    """The host's robots.txt asks crawlers to stay away from an address, or could not be read."""
+
+
+class HostPausedError(SourceError):
+    """The host asked to be left alone for a while.
+
+    Attributes:
+        left_s: how much of that while is left, in seconds.
+    """
+
+    def __init__(self, message: str, *, left_s: float) -> None:
+        super().__init__(message)
+        self.left_s = left_s
+
+
+class CrawlConfigurationError(GistwireIndexerError):
+    """The configuration of the crawler cannot be read, or makes no sense; the message names the field."""
+
+
+class CrawlStateError(GistwireIndexerError):
+    """The crawler's state cannot be read or written, or another crawler uses it."""
 
 
 class FilterError(GistwireIndexerError):

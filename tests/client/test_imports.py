@@ -43,7 +43,7 @@ def test_the_overview_waits_for_no_import(arguments: list[str]) -> None:
     assert third_party_imports(statement) == {"gistwire_client", "click"}
 
 
-@pytest.mark.parametrize("command", ["search", "ingest", "demo", "serve"])
+@pytest.mark.parametrize("command", ["search", "ingest", "crawl", "demo", "serve"])
 def test_help_of_a_command_waits_for_no_server(command: str) -> None:
     imported = third_party_imports(
         f"from gistwire_client.main import run; assert run([{command!r}, '--help']) == 0"

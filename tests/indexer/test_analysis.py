@@ -1,7 +1,13 @@
 """Tests of text analysis."""
 
 import pytest
-from gistwire_indexer.analysis import STEMMED_LANGUAGES, analyze, analyze_query, query_alternatives
+from gistwire_indexer.analysis import (
+    STEMMED_LANGUAGES,
+    analyze,
+    analyze_query,
+    locate_terms,
+    query_alternatives,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +99,21 @@ def test_any_text_meets_itself_as_a_query(text: str, language: str) -> None:
 )
 def test_hostile_text_makes_short_terms(text: str) -> None:
     assert all(len(term) <= 256 for term in analyze(text, "en"))
+
+
+@given(
+    st.text(max_size=80),
+    st.sampled_from(["ﬁne e\u0301 ", "\u1107\u1161\u11af", "İ’s ", "風力 U.N. 1,000"]),
+    st.sampled_from([*sorted(STEMMED_LANGUAGES), "zh", "und"]),
+)
+def test_terms_are_located_where_their_words_are(text: str, addition: str, language: str) -> None:
+    located = list(locate_terms(text + addition, language))
+    # What analysis drops beyond that are stop words.
+    assert set(analyze(text + addition, language)) <= {each.term for each in located}
+    for each in located:
+        assert 0 <= each.start < each.end <= len(text + addition)
+        assert each.term in {
+            other.term for other in locate_terms((text + addition)[each.start : each.end], language)
+        }
+    starts = [each.start for each in located]
+    assert starts == sorted(starts)

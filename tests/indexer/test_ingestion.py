@@ -3,118 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
-import numpy as np
 import pytest
-from gistwire_indexer.index import (
-    ArticleIndex,
-    ArticleToIndex,
-    IndexedArticle,
-    IndexStatistics,
-    RetrievalQuery,
-    RetrievedLists,
-    StoredSummary,
-    WriteOutcome,
-)
+from gistwire_indexer.errors import IndexUnavailableError
+from gistwire_indexer.index import Visibility, WriteOutcome
 from gistwire_indexer.ingestion import Ingestor, IngestOutcome
 from gistwire_indexer.sources import RawArticle
-from gistwire_models.encoder import Embedding, ModelVersion, Priority, TextEncoder
+from gistwire_models.encoder import Priority
 from gistwire_models.errors import ModelOverloadedError
 
-STORY = RawArticle(
-    id="a",
-    headline="Solar output tops coal for a full month in Kaldria",
-    body="Solar panels produced more electricity than coal throughout July, the first calendar month in which"
-    " they have done so, grid figures showed on Monday. Wind fell to its lowest share since March.",
-    language="en",
-)
-COPY = replace(STORY, id="b", body=STORY.body.replace("Monday", "Tuesday"))
-OTHER = RawArticle(id="c", headline="Retired couple win a sum over a leaking main", language="en")
+from tests.indexer.memory_index import COPY, OTHER, STORY, LengthEncoder, MemoryIndex, until
+
 REFUSED = RawArticle(id="d", headline=" ")
-
-
-class ScriptedEncoder(TextEncoder):
-    """Embeds a text as its length; records what it was asked for."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.priorities: set[Priority] = set()
-        self.error: Exception | None = None
-
-    @property
-    def model(self) -> ModelVersion:
-        return ModelVersion("scripted", "1")
-
-    @property
-    def dimension(self) -> int:
-        return 1
-
-    async def encode(self, texts: Sequence[str], *, priority: Priority = Priority.INGEST) -> Embedding:
-        if self.error:
-            raise self.error
-        self.texts += texts
-        self.priorities.add(priority)
-        return np.array([[len(text)] for text in texts], dtype=np.float32)
-
-    async def close(self) -> None:
-        pass
-
-
-class MemoryIndex(ArticleIndex):
-    """Holds articles in a dictionary; gives way to other tasks in each call, as a real index does."""
-
-    def __init__(self) -> None:
-        self.articles: dict[str, ArticleToIndex] = {}
-        self.batches = 0
-
-    async def write(self, articles: Sequence[ArticleToIndex]) -> list[WriteOutcome]:
-        await asyncio.sleep(0)
-        self.batches += 1
-        outcomes = []
-        for article in articles:
-            known = self.articles.get(article.article.id)
-            outcomes.append(WriteOutcome.UPDATED if known else WriteOutcome.CREATED)
-            self.articles[article.article.id] = article
-        return outcomes
-
-    async def delete(self, ids: Sequence[str]) -> list[bool]:
-        return [self.articles.pop(id_, None) is not None for id_ in ids]
-
-    async def get(self, ids: Sequence[str]) -> list[IndexedArticle | None]:
-        await asyncio.sleep(0)
-        return [self._indexed(self.articles[id_]) if id_ in self.articles else None for id_ in ids]
-
-    def _indexed(self, written: ArticleToIndex) -> IndexedArticle:
-        article = written.article
-        now = datetime.now(UTC)
-        return IndexedArticle(article, article.revision(), now, written.duplicate_of, written.embedding)
-
-    async def revisions(self, ids: Sequence[str]) -> list[str | None]:
-        await asyncio.sleep(0)
-        return [self.articles[id_].article.revision() if id_ in self.articles else None for id_ in ids]
-
-    async def retrieve(self, query: RetrievalQuery) -> RetrievedLists:
-        raise NotImplementedError
-
-    async def near_duplicates(self, fingerprints: Sequence[tuple[int, ...]]) -> list[list[str]]:
-        await asyncio.sleep(0)
-        return [
-            [id_ for id_, article in self.articles.items() if set(article.fingerprint) & set(wanted)]
-            for wanted in fingerprints
-        ]
-
-    async def store_summary(self, summary: StoredSummary) -> bool:
-        raise NotImplementedError
-
-    async def stored_summaries(self, ids: Sequence[str], model: str) -> list[StoredSummary | None]:
-        raise NotImplementedError
-
-    async def statistics(self) -> IndexStatistics:
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -123,12 +23,12 @@ def index() -> MemoryIndex:
 
 
 @pytest.fixture
-def encoder() -> ScriptedEncoder:
-    return ScriptedEncoder()
+def encoder() -> LengthEncoder:
+    return LengthEncoder()
 
 
 @pytest.fixture
-def ingestor(index: MemoryIndex, encoder: ScriptedEncoder) -> Ingestor:
+def ingestor(index: MemoryIndex, encoder: LengthEncoder) -> Ingestor:
     return Ingestor(index, encoder)
 
 
@@ -137,7 +37,7 @@ def whats(outcomes: Sequence[IngestOutcome]) -> list[WriteOutcome | None]:
 
 
 async def test_articles_are_embedded_and_written(
-    ingestor: Ingestor, index: MemoryIndex, encoder: ScriptedEncoder
+    ingestor: Ingestor, index: MemoryIndex, encoder: LengthEncoder
 ) -> None:
     (outcome,) = await ingestor.ingest([STORY])
     written = index.articles["a"]
@@ -164,13 +64,13 @@ async def test_an_article_refused_for_its_identifier_has_none(ingestor: Ingestor
 
 
 async def test_what_is_indexed_already_is_not_embedded_again(
-    ingestor: Ingestor, index: MemoryIndex, encoder: ScriptedEncoder
+    ingestor: Ingestor, index: MemoryIndex, encoder: LengthEncoder
 ) -> None:
     (created,) = await ingestor.ingest([STORY])
     (unchanged,) = await ingestor.ingest([STORY])
     assert unchanged == IngestOutcome("a", created.revision, WriteOutcome.UNCHANGED)
     assert len(encoder.texts) == 1
-    assert index.batches == 1
+    assert index.writes == [["a"]]
 
 
 async def test_an_identifier_may_occur_several_times_in_a_batch(
@@ -217,7 +117,7 @@ async def test_copies_in_batches_at_once_are_found(ingestor: Ingestor) -> None:
 
 
 async def test_nothing_is_written_if_the_encoder_fails(
-    ingestor: Ingestor, index: MemoryIndex, encoder: ScriptedEncoder
+    ingestor: Ingestor, index: MemoryIndex, encoder: LengthEncoder
 ) -> None:
     encoder.error = ModelOverloadedError("full", retry_after_s=1)
     with pytest.raises(ModelOverloadedError):
@@ -229,10 +129,81 @@ async def test_nothing_is_written_if_the_encoder_fails(
 
 async def test_an_empty_batch_has_no_outcomes(ingestor: Ingestor, index: MemoryIndex) -> None:
     assert await ingestor.ingest([]) == []
-    assert index.batches == 0
+    assert index.writes == []
 
 
 async def test_articles_are_deleted(ingestor: Ingestor, index: MemoryIndex) -> None:
     await ingestor.ingest([STORY])
     assert await ingestor.delete(["a", "missing"]) == [True, False]
     assert index.articles == {}
+
+
+async def test_an_article_that_the_index_refuses_is_refused_alone(
+    ingestor: Ingestor, index: MemoryIndex
+) -> None:
+    index.refused = {"c"}
+    outcomes = await ingestor.ingest([STORY, OTHER, COPY])
+    assert whats(outcomes) == [WriteOutcome.CREATED, None, WriteOutcome.CREATED]
+    assert (outcomes[1].id, outcomes[1].revision) == ("c", "")
+    assert outcomes[1].error is not None
+    assert outcomes[1].error.field == "body"
+
+
+async def test_what_was_refused_is_not_unchanged_when_it_comes_again(
+    ingestor: Ingestor, index: MemoryIndex
+) -> None:
+    index.refused = {"c"}
+    assert whats(await ingestor.ingest([OTHER, OTHER])) == [None, None]
+
+
+@pytest.mark.parametrize("visibility", list(Visibility))
+async def test_a_copy_of_what_is_not_yet_visible_is_found(
+    ingestor: Ingestor, index: MemoryIndex, visibility: Visibility
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(ingestor.ingest([STORY], visibility=visibility))
+        await until(lambda: "a" in index.articles)
+        second = tasks.create_task(ingestor.ingest([COPY], visibility=visibility))
+        third = tasks.create_task(ingestor.ingest([replace(COPY, id="e")], visibility=visibility))
+        await until(lambda: index.articles.keys() == {"a", "b", "e"})
+        index.refresh()
+    outcomes = [*first.result(), *second.result(), *third.result()]
+    assert [outcome.duplicate_of for outcome in outcomes] == [None, "a", "a"]
+
+
+async def test_an_article_that_was_never_written_is_no_original(
+    ingestor: Ingestor, index: MemoryIndex
+) -> None:
+    index.error = IndexUnavailableError("gone")
+    with pytest.raises(IndexUnavailableError):
+        await ingestor.ingest([STORY])
+    index.error = None
+    (outcome,) = await ingestor.ingest([COPY])
+    assert (outcome.outcome, outcome.duplicate_of) == (WriteOutcome.CREATED, None)
+
+
+async def test_writes_of_one_article_come_one_after_the_other(ingestor: Ingestor, index: MemoryIndex) -> None:
+    index.gate.clear()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ingestor.ingest([STORY]))
+        await until(lambda: index.writes == [["a"]])
+        later = tasks.create_task(ingestor.ingest([replace(STORY, headline="Coal is back in Kaldria")]))
+        deletion = tasks.create_task(ingestor.delete(["a"]))
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert index.writes == [["a"]]
+        assert not deletion.done()
+        index.gate.set()
+    assert whats(later.result()) == [WriteOutcome.UPDATED]
+    assert deletion.result() == [True]
+
+
+async def test_a_cancelled_write_holds_up_no_other(ingestor: Ingestor, index: MemoryIndex) -> None:
+    index.gate.clear()
+    writing = asyncio.create_task(ingestor.ingest([STORY]))
+    await until(lambda: index.writes == [["a"]])
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    index.gate.set()
+    assert whats(await ingestor.ingest([STORY])) == [WriteOutcome.CREATED]

@@ -1,13 +1,13 @@
 """Tests of gistwire_indexer.sources.feed."""
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from gistwire_indexer.errors import SourceError
 from gistwire_indexer.sources import RawArticle, SourceRecord
 from gistwire_indexer.sources import feed as feed_module
-from gistwire_indexer.sources.feed import read_feed
+from gistwire_indexer.sources.feed import parse_feed, read_feed
 
 RSS = """<?xml version="1.0" encoding="{encoding}"?>
 <rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"
@@ -114,3 +114,50 @@ def test_external_entities_are_not_read() -> None:
         b"<rss version='2.0'><channel><item><title>x &secret; y</title></item></channel></rss>"
     )
     assert "root:" not in "".join(article.headline for article in articles(data))
+
+
+def test_deleted_entries_have_the_identifiers_of_articles() -> None:
+    tombstones = "".join(
+        f'<t:deleted-entry ref="{ref}" when="2026-10-05T09:00:00Z"/>' for ref in ("urn:w:1", "17")
+    )
+    quoted = (
+        '<entry><id>17</id><title>A</title><content>&lt;t:deleted-entry ref="urn:w:3"/></content></entry>'
+    )
+    feed = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:t="http://purl.org/atompub/tombstones/1.0">'
+        f"<title>Wire</title>{tombstones}{quoted}</feed>"
+    )
+    parsed = parse_feed(feed.encode(), origin="test")
+    (record,) = parsed.records
+    assert record.fields is not None
+    assert parsed.deleted_ids == ["urn:w:1", record.fields.id]
+
+
+def test_deleted_entries_count_only_in_their_own_vocabulary_and_in_well_formed_xml() -> None:
+    other = '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:t="urn:other"><t:deleted-entry ref="urn:w:1"/></feed>'
+    assert parse_feed(other.encode(), origin="test").deleted_ids == []
+    broken = b"<rss version='2.0'><channel><title>deleted-entry</title><item></channel>"
+    assert parse_feed(broken, origin="test").deleted_ids == []
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("<ttl>90</ttl>", timedelta(minutes=90)),
+        ("<ttl>often</ttl>", None),
+        ("<sy:updatePeriod>Daily</sy:updatePeriod>", timedelta(days=1)),
+        (
+            "<sy:updatePeriod>hourly</sy:updatePeriod><sy:updateFrequency>4</sy:updateFrequency>",
+            timedelta(minutes=15),
+        ),
+        ("<sy:updatePeriod>hourly</sy:updatePeriod><sy:updateFrequency>0</sy:updateFrequency>", None),
+        ("<sy:updatePeriod>sometimes</sy:updatePeriod>", None),
+        ("", None),
+    ],
+)
+def test_how_often_a_feed_says_that_it_changes(said: str, expected: timedelta | None) -> None:
+    feed = (
+        '<rss version="2.0" xmlns:sy="http://purl.org/rss/1.0/modules/syndication/">'
+        f"<channel><title>Wire</title>{said}</channel></rss>"
+    )
+    assert parse_feed(feed.encode(), origin="test").update_interval == expected
