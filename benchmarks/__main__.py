@@ -3,6 +3,7 @@
 import click
 
 from benchmarks.growth import measure_growth
+from benchmarks.ingest import measure_ingest
 from benchmarks.machine import quiet_log
 from benchmarks.quality import measure_quality
 from benchmarks.speed import measure_speed
@@ -74,6 +75,29 @@ def growth(
       python -m benchmarks growth --articles 10000 --articles 100000 agnews.jsonl.gz huffpost.jsonl.gz
     """
     measure_growth(url, prefix, sizes, sources, searches, keep=keep)
+
+
+@main.command()
+@click.option("--index", type=click.Choice(["embedded", "elasticsearch"]), default="embedded")
+@click.option("--url", default="http://127.0.0.1:9200", show_default=True, help="Address of the cluster.")
+@click.option("--articles", type=click.IntRange(100), default=2_000, show_default=True, help="How many.")
+@click.option(
+    "--visibility",
+    type=click.Choice(["immediate", "awaited", "eventual"]),
+    default="awaited",
+    show_default=True,
+    help="When an article is acknowledged.",
+)
+@click.argument("sources", nargs=-1)
+def ingest(index: str, url: str, articles: int, visibility: str, sources: tuple[str, ...]) -> None:
+    r"""Ingest through a server, against raw encoding and raw bulk writes.
+
+    \b
+    Examples:
+      python -m benchmarks ingest
+      python -m benchmarks ingest --index elasticsearch --url http://127.0.0.1:9200 --articles 20000
+    """
+    measure_ingest(index=index, url=url, articles=articles, visibility=visibility, sources=sources)
 
 
 if __name__ == "__main__":

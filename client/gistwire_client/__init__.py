@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from gistwire_client.ingestion import IngestRetry
     from gistwire_client.sync_client import SyncGistwireClient
+    from gistwire_client.watching import WatchRetry
 
 __all__ = [
     "CallFailedError",
@@ -33,9 +34,10 @@ __all__ = [
     "SearchOptions",
     "SyncGistwireClient",
     "UnreachableError",
+    "WatchRetry",
 ]
 
-_MODULES = ("client", "errors", "ingestion", "sync_client")
+_MODULES = ("client", "errors", "ingestion", "sync_client", "watching")
 
 
 def __getattr__(name: str) -> object:

@@ -12,6 +12,8 @@ from grpc_health.v1 import health_pb2
 from gistwire_client.errors import SearchFailedError, error_of
 from gistwire_client.ingestion import Articles, IngestCall, IngestEvent, IngestRetry, ingest_articles
 from gistwire_client.service_config import CHANNEL_OPTIONS
+from gistwire_client.tenancy import tenant_interceptors
+from gistwire_client.watching import WatchCall, WatchRetry, watch_articles
 
 UNARY_TIMEOUT_S: Final = 10.0
 """Default time for a call that only reads or deletes one thing, in seconds."""
@@ -59,6 +61,8 @@ class GistwireClient:
         target: ``"HOST:PORT"``, or any name that gRPC resolves, such as ``"unix:/run/gistwire.sock"``.
         credentials: for TLS; None for a connection without encryption.
         ingest_retry: how a broken ingest stream is resumed.
+        watch_retry: how a broken watch is resumed.
+        tenant: whose articles all calls are about; None for the server's default tenant.
     """
 
     def __init__(
@@ -67,18 +71,26 @@ class GistwireClient:
         *,
         credentials: grpc.ChannelCredentials | None = None,
         ingest_retry: IngestRetry | None = None,
+        watch_retry: WatchRetry | None = None,
+        tenant: str | None = None,
     ) -> None:
         self._target = target
         self._credentials = credentials
         self._ingest_retry = ingest_retry or IngestRetry()
+        self._watch_retry = watch_retry or WatchRetry()
+        self._interceptors = None if tenant is None else tenant_interceptors(tenant)
         self._opened: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
         # Not earlier: a channel belongs to the loop that runs when it is made.
         if self._credentials is None:
-            self._opened = grpc.aio.insecure_channel(self._target, CHANNEL_OPTIONS)
+            self._opened = grpc.aio.insecure_channel(
+                self._target, CHANNEL_OPTIONS, interceptors=self._interceptors
+            )
         else:
-            self._opened = grpc.aio.secure_channel(self._target, self._credentials, CHANNEL_OPTIONS)
+            self._opened = grpc.aio.secure_channel(
+                self._target, self._credentials, CHANNEL_OPTIONS, interceptors=self._interceptors
+            )
         return self
 
     async def __aexit__(
@@ -173,6 +185,47 @@ class GistwireClient:
                 return
             page_token = page.next_page_token
 
+    def watch(
+        self,
+        query: str,
+        *,
+        filter: str = "",  # noqa: A002
+        past_hits: int | None = None,
+        min_similarity: float | None = None,
+        summary: specs_pb2.SummarySpec | None = None,
+        resume_token: str = "",
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[search_pb2.WatchResponse, None]:
+        """Yields past hits, and then each new article that matches, without end. Leaving the generator ends it.
+
+        A stream that breaks because the server cannot be reached, shuts down or has too much work is resumed after
+        the last event that was taken, if one was; ``started`` comes again then.
+
+        Args:
+            query: what is searched for, in words.
+            filter: AIP-160 expression over source, language, category and published.
+            past_hits: past hits to begin with, at most 100; None for the server's default.
+            min_similarity: from which similarity, in [0, 1], an article matches; None for the server's default.
+            summary: how hits are summarized.
+            resume_token: `resume_token` of the last event that was handled; empty to begin now.
+            timeout_s: time for the whole watch, in seconds; None for no end.
+
+        Yields:
+            events in the order that search.proto guarantees.
+
+        Raises:
+            UnreachableError: the server could not be reached again.
+        """
+        request = search_pb2.WatchRequest(
+            query=query,
+            filter=filter,
+            past_hits=past_hits,
+            min_similarity=min_similarity,
+            summary=summary,
+            resume_token=resume_token,
+        )
+        return watch_articles(self._open_watch, request, self._watch_retry, timeout_s=timeout_s)
+
     async def get_article(
         self, article_id: str, *, timeout_s: float | None = UNARY_TIMEOUT_S
     ) -> article_pb2.Article:
@@ -198,7 +251,9 @@ class GistwireClient:
         except grpc.aio.AioRpcError as error:
             raise error_of(error) from error
 
-    def ingest(self, articles: Articles) -> AsyncGenerator[IngestEvent, None]:
+    def ingest(
+        self, articles: Articles, *, options: article_pb2.IngestOptions | None = None
+    ) -> AsyncGenerator[IngestEvent, None]:
         """Sends articles to be indexed, as fast as the server takes them and the caller takes the events.
 
         A stream that breaks because the server cannot be reached is opened again, and what was not
@@ -206,6 +261,7 @@ class GistwireClient:
 
         Args:
             articles: what to send. An iterable that is not async is iterated in a thread, so it may block.
+            options: when articles are visible to searches; None for before they are acknowledged.
 
         Yields:
             an acknowledgement for each article, whose `sequence` is the article's place in `articles` from 1;
@@ -215,7 +271,7 @@ class GistwireClient:
             UnreachableError: the server could not be reached again.
             Exception: whatever `articles` raises.
         """
-        return ingest_articles(self._open_ingest, articles, self._ingest_retry)
+        return ingest_articles(self._open_ingest, articles, self._ingest_retry, options)
 
     async def health(self, *, timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
         """Asks the server whether it serves."""
@@ -238,3 +294,6 @@ class GistwireClient:
 
     def _open_ingest(self) -> IngestCall:
         return article_pb2_grpc.ArticleServiceStub(self._channel).StreamIngest()
+
+    def _open_watch(self, request: search_pb2.WatchRequest, timeout_s: float | None) -> WatchCall:
+        return search_pb2_grpc.SearchServiceStub(self._channel).Watch(request, timeout=timeout_s)

@@ -3,6 +3,7 @@
 GistwireClientError            anything that a call did not bring to its end
 ├── RequestRefusedError        the server does not accept the request
 ├── UnreachableError           no server answers, or it cannot reach what it needs
+├── CheckpointError            the file that keeps how far an ingestion or a watch came cannot be used
 └── CallFailedError            the server accepted the request and could not carry it out
     ├── DeadlineExceededError  time ran out first
     └── SearchFailedError      a search stream ended without `completed`
@@ -121,6 +122,10 @@ class RequestRefusedError(GistwireClientError):
 
 class UnreachableError(GistwireClientError):
     """No server answers at the target, or it cannot reach what it needs."""
+
+
+class CheckpointError(GistwireClientError):
+    """The file that keeps how far an ingestion or a watch came cannot be used."""
 
 
 class CallFailedError(GistwireClientError):

@@ -53,7 +53,10 @@ class IngestRetry:
 
 
 async def ingest_articles(
-    open_call: Callable[[], IngestCall], articles: Articles, retry: IngestRetry
+    open_call: Callable[[], IngestCall],
+    articles: Articles,
+    retry: IngestRetry,
+    options: article_pb2.IngestOptions | None = None,
 ) -> AsyncGenerator[IngestEvent, None]:
     """Streams articles to the server. Described at `GistwireClient.ingest`.
 
@@ -61,8 +64,9 @@ async def ingest_articles(
         open_call: opens a StreamIngest call; asked again after the stream broke.
         articles: what to send.
         retry: when to give up.
+        options: how they are indexed; None for the server's defaults.
     """
-    ingestion = _Ingestion(open_call, retry)
+    ingestion = _Ingestion(open_call, retry, options)
     pump = asyncio.create_task(ingestion.run(articles))
     try:
         while (event := await ingestion.next_event()) is not None:
@@ -80,9 +84,16 @@ class _Ingestion:
     them that were sent over the present stream.
     """
 
-    def __init__(self, open_call: Callable[[], IngestCall], retry: IngestRetry) -> None:
+    def __init__(
+        self,
+        open_call: Callable[[], IngestCall],
+        retry: IngestRetry,
+        options: article_pb2.IngestOptions | None,
+    ) -> None:
         self._open_call = open_call
         self._retry = retry
+        self._options = options
+        self._options_due = False
         self._pending: dict[int, article_pb2.Article] = {}
         self._in_flight: set[int] = set()
         self._window = 0
@@ -124,6 +135,7 @@ class _Ingestion:
         """Sends what is not acknowledged, and then the rest, over one stream."""
         self._window = 0
         self._in_flight.clear()
+        self._options_due = self._options is not None
         call = self._open_call()
         # A group would wrap what the caller's articles raise.
         both = [asyncio.create_task(self._send(call, feed)), asyncio.create_task(self._receive(call))]
@@ -157,7 +169,9 @@ class _Ingestion:
             self._room_changed.clear()
             await self._room_changed.wait()
         self._in_flight.add(number)
-        await call.write(article_pb2.StreamIngestRequest(sequence=number, upsert=article))
+        # Only the first message of a stream may carry them.
+        options, self._options_due = self._options if self._options_due else None, False
+        await call.write(article_pb2.StreamIngestRequest(sequence=number, upsert=article, options=options))
 
     async def _receive(self, call: IngestCall) -> None:
         async for response in call:

@@ -5,11 +5,12 @@ from types import TracebackType
 from typing import Self, Unpack
 
 import grpc
-from gistwire.v1 import article_pb2, search_pb2
+from gistwire.v1 import article_pb2, search_pb2, specs_pb2
 
 from gistwire_client.client import UNARY_TIMEOUT_S, GistwireClient, HealthStatus, SearchOptions
 from gistwire_client.ingestion import IngestEvent, IngestRetry
 from gistwire_client.portal import LoopPortal
+from gistwire_client.watching import WatchRetry
 
 
 class SyncGistwireClient:
@@ -29,8 +30,12 @@ class SyncGistwireClient:
         *,
         credentials: grpc.ChannelCredentials | None = None,
         ingest_retry: IngestRetry | None = None,
+        watch_retry: WatchRetry | None = None,
+        tenant: str | None = None,
     ) -> None:
-        self._client = GistwireClient(target, credentials=credentials, ingest_retry=ingest_retry)
+        self._client = GistwireClient(
+            target, credentials=credentials, ingest_retry=ingest_retry, watch_retry=watch_retry, tenant=tenant
+        )
         self._opened: LoopPortal | None = None
 
     def __enter__(self) -> Self:
@@ -89,6 +94,30 @@ class SyncGistwireClient:
             self._client.search_pages(query, page_size=page_size, timeout_s=timeout_s, **options)
         )
 
+    def watch(
+        self,
+        query: str,
+        *,
+        filter: str = "",  # noqa: A002
+        past_hits: int | None = None,
+        min_similarity: float | None = None,
+        summary: specs_pb2.SummarySpec | None = None,
+        resume_token: str = "",
+        timeout_s: float | None = None,
+    ) -> Generator[search_pb2.WatchResponse, None, None]:
+        """As `GistwireClient.watch`."""
+        return self._portal.iterate(
+            self._client.watch(
+                query,
+                filter=filter,
+                past_hits=past_hits,
+                min_similarity=min_similarity,
+                summary=summary,
+                resume_token=resume_token,
+                timeout_s=timeout_s,
+            )
+        )
+
     def get_article(
         self, article_id: str, *, timeout_s: float | None = UNARY_TIMEOUT_S
     ) -> article_pb2.Article:
@@ -103,9 +132,11 @@ class SyncGistwireClient:
             self._client.delete_article(article_id, allow_missing=allow_missing, timeout_s=timeout_s)
         )
 
-    def ingest(self, articles: Iterable[article_pb2.Article]) -> Generator[IngestEvent, None, None]:
+    def ingest(
+        self, articles: Iterable[article_pb2.Article], *, options: article_pb2.IngestOptions | None = None
+    ) -> Generator[IngestEvent, None, None]:
         """As `GistwireClient.ingest`."""
-        return self._portal.iterate(self._client.ingest(articles))
+        return self._portal.iterate(self._client.ingest(articles, options=options))
 
     def health(self, *, timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
         """As `GistwireClient.health`."""

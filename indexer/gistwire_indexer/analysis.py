@@ -1,4 +1,4 @@
-"""Text to terms for lexical search: `analyze` for articles, `analyze_query` for queries.
+"""Text to terms for lexical search: `analyze` for articles, `analyze_query` for queries, `locate_terms` for places.
 
 Text is brought to Unicode NFKC and casefolded, then cut into words, numbers and runs of Chinese, Japanese and
 Korean script. Runs become overlapping bigrams; words lose their stop words and are stemmed by the Snowball
@@ -13,7 +13,8 @@ import re
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import snowballstemmer
@@ -107,8 +108,25 @@ _LETTER = rf"[^\W_{_CJK}]"
 _TOKEN = re.compile(rf"{_ACRONYM}|{_NUMBER}|[{_CJK}]+|{_LETTER}(?:{_LETTER}|['{_MARKS}]){{0,63}}")
 _ASCII_TOKEN = re.compile(rf"{_ACRONYM}|{_NUMBER}|[a-z0-9][a-z0-9']{{0,63}}", re.ASCII)
 _CJK_RUN = re.compile(rf"[{_CJK}]+")
+# What normalization may join into one character: a letter with its marks, the letters of a Korean syllable.
+_CLUSTER = re.compile(rf".[{_MARKS}\u1160-\u11ff]*", re.DOTALL)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
 _ELISION = re.compile(r"\A(?:[cdjlmnst]|qu|dell|nell|all|dall|sull|un)'(?=\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedTerm:
+    """A term with its place in a text.
+
+    Attributes:
+        term: the term.
+        start: number of characters before the word that it stands for.
+        end: number of characters up to the end of that word.
+    """
+
+    term: str
+    start: int
+    end: int
 
 
 def analyze(text: str, language: str) -> list[str]:
@@ -123,6 +141,24 @@ def analyze(text: str, language: str) -> list[str]:
     return [_term(word, language) for word in words if word not in stop_words] or [
         _term(word, language) for word in words
     ]
+
+
+def locate_terms(text: str, language: str) -> Iterator[LocatedTerm]:
+    """Yields the terms of an article's text with their places, in order, those of stop words too.
+
+    Args:
+        text: any text.
+        language: ISO 639 code of its language; ``"und"`` if it is not known.
+    """
+    folded, origins = _folded_with_origins(text)
+    for token in _TOKEN.finditer(folded):
+        if _CJK_RUN.match(token.group()):
+            for offset, bigram in enumerate(_bigrams(token.group())):
+                start = token.start() + offset
+                yield LocatedTerm(bigram, origins[start][0], origins[start + len(bigram) - 1][1])
+        elif word := _plain_word(token.group()):
+            term = _term(word, language)
+            yield LocatedTerm(term, origins[token.start()][0], origins[token.end() - 1][1])
 
 
 def term_frequencies(headline: str, body: str, language: str) -> Counter[str]:
@@ -164,14 +200,30 @@ def query_alternatives(text: str, languages: Collection[str] = STEMMED_LANGUAGES
 def _words(text: str) -> list[str]:
     if text.isascii():
         return [word for word in map(_plain_word, _ASCII_TOKEN.findall(text.lower())) if word]
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("’", "'")
     words: list[str] = []
-    for token in _TOKEN.findall(folded):
+    for token in _TOKEN.findall(_folded(text)):
         if _CJK_RUN.match(token):
             words.extend(_bigrams(token))
         elif word := _plain_word(token):
             words.append(word)
     return words
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("’", "'")
+
+
+def _folded_with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text as it is cut into words, and for each of its characters the part of `text` that it comes from."""
+    if text.isascii():
+        return text.lower(), [(place, place + 1) for place in range(len(text))]
+    folded: list[str] = []
+    origins: list[tuple[int, int]] = []
+    for cluster in _CLUSTER.finditer(text):
+        characters = _folded(cluster.group())
+        folded.append(characters)
+        origins += [cluster.span()] * len(characters)
+    return "".join(folded), origins
 
 
 def _bigrams(run: str) -> list[str]:

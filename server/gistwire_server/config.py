@@ -66,6 +66,22 @@ class RankConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Trust in each source, by its name; sources that are not named have 0.5 once any is."""
 
 
+class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How new articles are watched for."""
+
+    min_similarity: Share = 0.6
+    """Default of WatchRequest.min_similarity."""
+    poll_interval_s: PositiveFloat = 0.5
+    """Pause between two looks at the index, in seconds, while anybody watches."""
+    overlap_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 60.0
+    """How long an article may take from its stamp to being visible, in seconds, with what the clocks of writers and
+    servers differ by. One that takes longer may be missed."""
+    resumable_hours: PositiveFloat = 24.0
+    """How far back a watch can be resumed; more than the overlap."""
+    bookmark_interval_s: PositiveFloat = 300.0
+    """After how long without a match a newer token is sent, in seconds."""
+
+
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How much work is admitted."""
 
@@ -75,12 +91,16 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Searches that run at a time."""
     waiting_searches: Annotated[int, msgspec.Meta(ge=0)] = 256
     """Searches that wait for their turn; more are refused with RESOURCE_EXHAUSTED."""
+    concurrent_watches: PositiveInt = 256
+    """Watches at a time; more are refused with RESOURCE_EXHAUSTED."""
     concurrent_ingests: PositiveInt = 8
     """Ingest streams at a time; more are refused with RESOURCE_EXHAUSTED."""
-    ingest_window: PositiveInt = 512
-    """Operations of an ingest stream that may be unacknowledged."""
-    ingest_batch: PositiveInt = 64
-    """Operations that are embedded and written together."""
+    ingest_window: PositiveInt = 4_096
+    """Most operations of an ingest stream that may be unacknowledged; it is given fewer while batches are small."""
+    ingest_batch: PositiveInt = 256
+    """Most operations that are embedded and written together."""
+    ingest_batch_minimum: PositiveInt = 8
+    """Fewest operations that batches of a busy ingest stream are reduced to; at most `ingest_batch` all the same."""
     default_deadline_s: PositiveFloat = 10.0
     """Time for a search whose caller sets no deadline, in seconds."""
     max_deadline_s: PositiveFloat = 60.0
@@ -153,6 +173,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     retrieval: RetrievalConfig = RetrievalConfig()
     summary: SummaryConfig = SummaryConfig()
     rank: RankConfig = RankConfig()
+    watch: WatchConfig = WatchConfig()
     limits: LimitsConfig = LimitsConfig()
 
 

@@ -6,9 +6,14 @@ GistwireServerError             anything that the server refuses or cannot do
 │   ├── PageTokenInvalidError   the token was not made by this deployment, or was changed
 │   ├── PageTokenMismatchError  the request differs from that of the first page
 │   └── PageTokenExpiredError   the token is older than tokens are kept
+├── ResumeTokenError
+│   ├── ResumeTokenInvalidError   the token was not made by this deployment, or was changed
+│   ├── ResumeTokenMismatchError  the request differs from that of the first call
+│   └── ResumeTokenExpiredError   the token is of longer ago than the server goes back
 ├── ArticleNotFoundError        there is no article with this identifier
 ├── TenantUnknownError          the call is of a tenant that the server does not have
 ├── OverloadedError             too much work is under way
+├── DrainingError               the server shuts down; another goes on with the call
 ├── UnsupportedError            this version does not do that yet
 └── ConfigurationError          the configuration cannot be read or makes no sense
 """
@@ -79,6 +84,22 @@ class PageTokenExpiredError(PageTokenError):
     """The token is older than tokens are kept."""
 
 
+class ResumeTokenError(GistwireServerError):
+    """A watch cannot be resumed from a token."""
+
+
+class ResumeTokenInvalidError(ResumeTokenError):
+    """The token was not made by this deployment, or was changed."""
+
+
+class ResumeTokenMismatchError(ResumeTokenError):
+    """The request differs from that of the first call."""
+
+
+class ResumeTokenExpiredError(ResumeTokenError):
+    """The token is of longer ago than the server goes back."""
+
+
 class ArticleNotFoundError(GistwireServerError):
     """There is no article with this identifier."""
 
@@ -97,6 +118,10 @@ class OverloadedError(GistwireServerError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class DrainingError(GistwireServerError):
+    """The server shuts down; another goes on with the call."""
 
 
 class UnsupportedError(GistwireServerError):
@@ -141,6 +166,12 @@ def status_of(error: BaseException) -> status_pb2.Status:
             return _status(code_pb2.INVALID_ARGUMENT, "PAGE_TOKEN_MISMATCH", str(error))
         case PageTokenExpiredError():
             return _status(code_pb2.FAILED_PRECONDITION, "PAGE_TOKEN_EXPIRED", str(error))
+        case ResumeTokenInvalidError():
+            return _status(code_pb2.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID", str(error))
+        case ResumeTokenMismatchError():
+            return _status(code_pb2.INVALID_ARGUMENT, "RESUME_TOKEN_MISMATCH", str(error))
+        case ResumeTokenExpiredError():
+            return _status(code_pb2.FAILED_PRECONDITION, "RESUME_TOKEN_EXPIRED", str(error))
         case ArticleNotFoundError():
             return _status(code_pb2.NOT_FOUND, "ARTICLE_NOT_FOUND", str(error))
         case TenantUnknownError():
@@ -150,6 +181,8 @@ def status_of(error: BaseException) -> status_pb2.Status:
             delay.FromMilliseconds(round(error.retry_after_s * 1000))
             retry = error_details_pb2.RetryInfo(retry_delay=delay)
             return _status(code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED", str(error), retry)
+        case DrainingError():
+            return _status(code_pb2.UNAVAILABLE, "DRAINING", "the server shuts down; resume elsewhere")
         case UnsupportedError():
             return _status(code_pb2.UNIMPLEMENTED, "NOT_IMPLEMENTED", str(error))
         case IndexUnavailableError():

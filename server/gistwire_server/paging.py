@@ -1,4 +1,4 @@
-"""Tokens that the server hands out and takes back: page tokens, which pin a fused list, and attribution tokens.
+"""Tokens that the server hands out and takes back: to pin a fused list, to attribute user events, to resume a watch.
 
 A page token holds the list itself, so any replica can go on with it and none has to remember it. Tokens are
 signed, so that a client can neither read anything into them nor make one up.
@@ -19,7 +19,12 @@ from pathlib import Path
 
 import msgspec
 
-from gistwire_server.errors import PageTokenExpiredError, PageTokenInvalidError, PageTokenMismatchError
+from gistwire_server.errors import (
+    PageTokenExpiredError,
+    PageTokenInvalidError,
+    PageTokenMismatchError,
+    ResumeTokenInvalidError,
+)
 from gistwire_server.plan import SearchPlan
 from gistwire_server.retrieval import FusedHit
 
@@ -112,7 +117,9 @@ class TokenSigner:
         """
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise PageTokenInvalidError("page_token: is longer than any that was made here")
-        content = self._verify(b"page", token)
+        content = self._verified(b"page", token)
+        if content is None:
+            raise PageTokenInvalidError("page_token: was changed, or made by another deployment")
         decompressor = zlib.decompressobj()
         state = msgspec.json.decode(
             decompressor.decompress(content, _MAX_DECOMPRESSED_BYTES), type=_PageState
@@ -132,20 +139,34 @@ class TokenSigner:
         shown = [request_id, round(self._clock()), _fingerprint(plan), *article_ids]
         return self._sign(b"attribution", zlib.compress(json.dumps(shown).encode(), level=1))
 
+    def watch_token(self, progress: bytes) -> str:
+        """Returns a token that holds how far a watch has come (watch_progress.py)."""
+        return self._sign(b"watch", progress)
+
+    def read_watch_token(self, token: str) -> bytes:
+        """Reads how far a watch has come.
+
+        Raises:
+            ResumeTokenInvalidError: the token was not made with this key, or was changed.
+        """
+        progress = self._verified(b"watch", token)
+        if progress is None:
+            raise ResumeTokenInvalidError("resume_token: was changed, or made by another deployment")
+        return progress
+
     def _sign(self, purpose: bytes, content: bytes) -> str:
         return (
             base64.urlsafe_b64encode(self._signature(purpose, content) + content).rstrip(b"=").decode("ascii")
         )
 
-    def _verify(self, purpose: bytes, token: str) -> bytes:
+    def _verified(self, purpose: bytes, token: str) -> bytes | None:
+        """What was signed; None if the token was not made for this purpose with this key."""
         try:
             signed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        except (binascii.Error, ValueError) as error:
-            raise PageTokenInvalidError("page_token: is not a token of this service") from error
+        except (binascii.Error, ValueError):
+            return None
         signature, content = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._signature(purpose, content)):
-            raise PageTokenInvalidError("page_token: was changed, or made by another deployment")
-        return content
+        return content if hmac.compare_digest(signature, self._signature(purpose, content)) else None
 
     def _signature(self, purpose: bytes, content: bytes) -> bytes:
         return hashlib.blake2b(

@@ -5,21 +5,19 @@ waits for a slow reader; budget.py decides what is still affordable.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gistwire.v1 import events_pb2
-from gistwire_indexer.article import Article
 from gistwire_indexer.index import IndexedArticle
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
 from gistwire_models.errors import GistwireModelError, ModelOverloadedError
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from gistwire_server.budget import Budget, Step
 from gistwire_server.engines import Engines
-from gistwire_server.extract import QueryExtractor
+from gistwire_server.hit_messages import HitWriter
 from gistwire_server.paging import Page
 from gistwire_server.plan import SearchPlan, duration
 from gistwire_server.ranking import (
@@ -93,7 +91,7 @@ async def search_events(
     """
     budget = Budget(plan.deadline_s, engines.costs)
     tally = _Tally()
-    yield _started(plan, engines, request_id)
+    yield started_event(plan.to_proto(), engines, request_id)
 
     embeddings, encoder_degraded = await _embed(plan, engines, budget)
     for degraded in _expected_degradations(plan, encoder_degraded):
@@ -103,12 +101,11 @@ async def search_events(
     fused = page.hits if page else await _retrieve(plan, engines, budget, embeddings.query)
     offset = page.offset if page else 0
     hits = await _with_articles(fused[offset : offset + plan.top_k], engines, budget)
-    extractor = QueryExtractor(plan.query)
-    extracts = {hit.hit_id: extractor.extract(hit.indexed.article) for hit in hits}
     signals = {hit.hit_id: _initial_signals(hit, plan, engines, embeddings) for hit in hits}
+    messages = _hit_messages(hits, signals, plan)
     tally.first_hit_s = budget.elapsed_s()
     yield events_pb2.Hits(
-        hits=[_hit_message(hit, signals[hit.hit_id], extracts[hit.hit_id]) for hit in hits],
+        hits=messages,
         attribution_token=engines.signer.attribution_token(
             request_id, plan, [hit.indexed.article.id for hit in hits]
         ),
@@ -118,7 +115,10 @@ async def search_events(
 
     order = rank(list(signals.values()), plan.rank.weights)
     shown: list[str] = []
-    to_summarize = [HitToSummarize(hit.hit_id, hit.indexed, extracts[hit.hit_id]) for hit in hits]
+    to_summarize = [
+        HitToSummarize(hit.hit_id, hit.indexed, message.extract)
+        for hit, message in zip(hits, messages, strict=True)
+    ]
     async with aclosing(summarize_hits(to_summarize, plan, engines, budget, embeddings.query)) as events:
         async for event in events:
             tally.count(event, budget)
@@ -182,7 +182,8 @@ class _Tally:
         )
 
 
-def _started(plan: SearchPlan, engines: Engines, request_id: str) -> events_pb2.Started:
+def started_event(plan: events_pb2.Plan, engines: Engines, request_id: str) -> events_pb2.Started:
+    """What will be done, and by which models."""
     models = (
         ("encoder", engines.encoder.model),
         ("summarizer", engines.summarizer.model),
@@ -190,7 +191,7 @@ def _started(plan: SearchPlan, engines: Engines, request_id: str) -> events_pb2.
     )
     return events_pb2.Started(
         request_id=request_id,
-        plan=plan.to_proto(),
+        plan=plan,
         models=[_model_message(role, model) for role, model in models],
     )
 
@@ -286,32 +287,16 @@ def _initial_signals(
     )
 
 
-def _hit_message(hit: _Hit, signals: RankedSignals, extract: str) -> events_pb2.Hit:
-    return events_pb2.Hit(
-        hit_id=hit.hit_id,
-        article=article_view(hit.indexed.article, hit.indexed.revision),
-        signals=signals_message(signals),
-        extract=extract,
-        duplicate_ids=hit.fused.duplicate_ids,
-    )
-
-
-def article_view(article: Article, revision: str) -> events_pb2.ArticleView:
-    """What a result list shows of an article."""
-    return events_pb2.ArticleView(
-        id=article.id,
-        headline=article.headline,
-        url=article.url,
-        source=article.source,
-        language=article.language,
-        category=article.category,
-        published=None if article.published is None else timestamp(article.published),
-        revision=revision,
-    )
-
-
-def timestamp(moment: datetime) -> Timestamp:
-    """A protobuf timestamp of a moment with a time zone."""
-    message = Timestamp()
-    message.FromDatetime(moment.astimezone(UTC))
-    return message
+def _hit_messages(
+    hits: Sequence[_Hit], signals: Mapping[str, RankedSignals], plan: SearchPlan
+) -> list[events_pb2.Hit]:
+    writer = HitWriter(plan.query)
+    return [
+        writer.hit(
+            hit.hit_id,
+            hit.indexed,
+            signals_message(signals[hit.hit_id]),
+            duplicate_ids=hit.fused.duplicate_ids,
+        )
+        for hit in hits
+    ]

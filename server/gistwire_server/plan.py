@@ -119,6 +119,29 @@ class SearchPlan:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class WatchPlan:
+    """What a watch does.
+
+    Attributes:
+        search: how the past is searched, and how hits are summarized; its deadline is that of each group of them.
+        min_similarity: from which similarity to the query a new article matches, in [0, 1].
+        deadline_s: time for the whole call, in seconds; None if it has no end.
+    """
+
+    search: SearchPlan
+    min_similarity: float
+    deadline_s: float | None
+
+    def to_proto(self) -> events_pb2.Plan:
+        """The plan as the `started` event shows it."""
+        plan = self.search.to_proto()
+        plan.ClearField("deadline")
+        if self.deadline_s is not None:
+            plan.deadline.CopyFrom(duration(self.deadline_s))
+        return plan
+
+
 def duration(seconds: float) -> Duration:
     """A protobuf duration of so many seconds, to the microsecond."""
     message = Duration()

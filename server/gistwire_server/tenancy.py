@@ -74,7 +74,11 @@ class Tenants:
     def ingestor(self, engines: Engines) -> Ingestor:
         """Returns what puts articles into the index of these engines."""
         if engines.tenant not in self._ingestors:
-            self._ingestors[engines.tenant] = Ingestor(engines.index, engines.encoder)
+            self._ingestors[engines.tenant] = Ingestor(
+                engines.index,
+                engines.encoder,
+                refresh_interval_s=engines.config.elasticsearch.refresh_interval_s,
+            )
         return self._ingestors[engines.tenant]
 
 

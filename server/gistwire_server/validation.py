@@ -10,10 +10,19 @@ from gistwire_indexer.filter import Filter, parse_filter
 
 from gistwire_server.config import ServerConfig
 from gistwire_server.errors import FieldViolation, InvalidRequestError
-from gistwire_server.plan import RankPlan, RankWeights, RetrievalPlan, SearchPlan, SummaryMode, SummaryPlan
+from gistwire_server.plan import (
+    RankPlan,
+    RankWeights,
+    RetrievalPlan,
+    SearchPlan,
+    SummaryMode,
+    SummaryPlan,
+    WatchPlan,
+)
 
 MAX_QUERY_CHARACTERS = 1_000
 MAX_FILTER_CHARACTERS = 2_000
+MAX_RESUME_TOKEN_CHARACTERS = 4_096
 DEFAULT_TOP_K = 10
 MAX_TOP_K = 100
 MAX_WEIGHT = 100.0
@@ -70,6 +79,13 @@ def plan_search(
     )
 
 
+def plan_watch(
+    request: search_pb2.WatchRequest, config: ServerConfig, time_remaining_s: float | None
+) -> WatchPlan:
+    """Makes the plan of a Watch; as `plan_stream_search`."""
+    return _Validation(config).watch_plan(request, time_remaining_s=time_remaining_s)
+
+
 def check_article_id(article_id: str) -> None:
     """Checks an identifier in a request.
 
@@ -124,6 +140,26 @@ class _Validation:
             raise InvalidRequestError(self._violations)
         return plan
 
+    def watch_plan(self, request: search_pb2.WatchRequest, *, time_remaining_s: float | None) -> WatchPlan:
+        past_hits = request.past_hits if request.HasField("past_hits") else DEFAULT_TOP_K
+        search = SearchPlan(
+            query=self._query(request.query),
+            filter=self._filter(request.filter),
+            top_k=self._within("past_hits", past_hits, 0, MAX_TOP_K),
+            retrieval=self._retrieval(specs_pb2.RetrievalSpec()),
+            summary=self._summary(request.summary, streams=True),
+            rank=self._rank(specs_pb2.RankSpec()),
+            user_id="",
+            interests=(),
+            deadline_s=self._config.limits.default_deadline_s,
+        )
+        min_similarity = self._min_similarity(request)
+        if len(request.resume_token) > MAX_RESUME_TOKEN_CHARACTERS:
+            self._refuse("resume_token", f"is longer than {MAX_RESUME_TOKEN_CHARACTERS} characters")
+        if self._violations:
+            raise InvalidRequestError(self._violations)
+        return WatchPlan(search, min_similarity, time_remaining_s)
+
     def _refuse(self, field: str, description: str) -> None:
         self._violations.append(FieldViolation(field, description))
 
@@ -137,6 +173,14 @@ class _Validation:
         if not 0 <= value <= MAX_WEIGHT:
             self._refuse(field, f"is {value}; it must be from 0 to {MAX_WEIGHT:g}")
         return value
+
+    def _min_similarity(self, request: search_pb2.WatchRequest) -> float:
+        if not request.HasField("min_similarity"):
+            return self._config.watch.min_similarity
+        # Written so that NaN is refused too.
+        if not 0 <= request.min_similarity <= 1:
+            self._refuse("min_similarity", f"is {request.min_similarity}; it must be from 0 to 1")
+        return request.min_similarity
 
     def _query(self, query: str) -> str:
         if len(query) > MAX_QUERY_CHARACTERS:

@@ -21,7 +21,7 @@ class ElasticsearchServer(Protocol):
 
     Attributes:
         kind: ``"container"`` or ``"process"``.
-        version: its version.
+        version: its version, known once it has started.
     """
 
     kind: str
@@ -50,6 +50,10 @@ class ElasticsearchServer(Protocol):
 
     def thaw(self) -> None:
         """Lets it go on."""
+        ...
+
+    def log(self) -> str:
+        """Returns what it has written to its log."""
         ...
 
     def close(self) -> None:

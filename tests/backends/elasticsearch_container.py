@@ -1,21 +1,17 @@
 """An Elasticsearch server in a container, which tests may kill, freeze and start again: `ElasticsearchContainer`."""
 
-import json
+import atexit
 import os
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from tests.backends.elasticsearch_distribution import VERSION, BackendUnavailableError
+from tests.backends.elasticsearch_node import java_options, node_settings, wait_until_ready
 from tests.backends.ports import free_port
 
 _PORT = 9200
-_READY_WITHIN_S = 120.0
 
 # Its own container, which removes the others, comes from a registry; here `close` removes them.
 testcontainers_config.ryuk_disabled = True
@@ -31,28 +27,22 @@ class ElasticsearchContainer:
     """
 
     kind = "container"
-    version = VERSION
+    version = ""
 
     def __init__(self, image: str, *, settings: Mapping[str, str] | None = None, heap_mb: int = 768) -> None:
         os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
-        options = {
-            "discovery.type": "single-node",
-            "xpack.security.enabled": "false",
-            "network.host": "0.0.0.0",
-            **(settings or {}),
-        }
+        options = {"network.host": "0.0.0.0", **node_settings(settings)}
         self._port = free_port()
-        command = " ".join(f"-E{name}={value}" for name, value in options.items())
+        command = ["bin/elasticsearch", *(f"-E{name}={value}" for name, value in options.items())]
         self._container = (
-            DockerContainer(image)
-            .with_command(command)
-            .with_env("ES_JAVA_OPTS", f"-Xms{heap_mb}m -Xmx{heap_mb}m")
+            DockerContainer(image).with_command(command).with_env("ES_JAVA_OPTS", java_options(heap_mb))
         )
         # A port that the engine chooses would be another one after each start; and only this machine may reach it,
         # which `with_bind_ports` cannot say.
         ports: dict[str, Any] = self._container.ports
         ports[f"{_PORT}/tcp"] = ("127.0.0.1", self._port)
         self._started = False
+        atexit.register(self.close)
 
     @property
     def url(self) -> str:
@@ -70,11 +60,16 @@ class ElasticsearchContainer:
         else:
             self._container.start()
             self._started = True
-        self._wait_until_ready()
+        try:
+            self.version = wait_until_ready(self.url, has_ended=self._has_ended, log=self.log)
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """Ends it at once, as a crash would."""
-        self._container.get_wrapped_container().kill()
+        if not self._has_ended():
+            self._container.get_wrapped_container().kill()
 
     def freeze(self) -> None:
         """Stops it from doing anything; its connections stay open."""
@@ -84,20 +79,18 @@ class ElasticsearchContainer:
         """Lets it go on."""
         self._container.get_wrapped_container().unpause()
 
+    def log(self) -> str:
+        """Returns what it has written to its log."""
+        return b"".join(self._container.get_logs()).decode(errors="replace")
+
     def close(self) -> None:
         """Ends it and removes it with its data."""
         if self._started:
             self._container.stop(force=True, delete_volume=True)
+            self._started = False
+        atexit.unregister(self.close)
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_S
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"{self.url}/_cluster/health", timeout=5) as response:
-                    if json.load(response)["status"] in ("green", "yellow"):
-                        return
-            except (OSError, urllib.error.URLError, ValueError):
-                time.sleep(0.2)
-        output, errors = self._container.get_logs()
-        self.close()
-        raise BackendUnavailableError(f"Elasticsearch does not answer:\n{(output + errors)[-3000:]!r}")
+    def _has_ended(self) -> bool:
+        container = self._container.get_wrapped_container()
+        container.reload()
+        return str(container.status) in ("exited", "dead")

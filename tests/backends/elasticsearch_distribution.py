@@ -1,4 +1,4 @@
-"""The Elasticsearch server that tests run, fetched from Maven Central once for each user: `installed_elasticsearch`."""
+"""The Elasticsearch server that tests run, fetched once for each user of a machine: `installed_elasticsearch`."""
 
 import hashlib
 import re

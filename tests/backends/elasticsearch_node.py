@@ -1,16 +1,26 @@
-"""What a node of Elasticsearch needs however it runs: its settings, and that it answers before tests begin."""
+"""What a node of Elasticsearch needs however it runs: settings, and that it answers before tests begin."""
 
 import http.client
 import json
+import socket
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tests.backends.errors import BackendUnavailableError
 
-_READY_WITHIN_S = 120.0
+# Ten seconds on a machine that does nothing else.
+_READY_WITHIN_S = 300.0
 _ASK_EACH_S = 0.2
+_GONE_WITHIN_S = 30.0
+
+
+def java_options(heap_mb: int) -> str:
+    """Returns the options of the Java that runs a node, with the size of its heap."""
+    # Tests end before the second compiler has earned what it takes: a third of the start.
+    return f"-Xms{heap_mb}m -Xmx{heap_mb}m -XX:TieredStopAtLevel=1"
 
 
 def node_settings(given: Mapping[str, str] | None) -> dict[str, str]:
@@ -20,8 +30,10 @@ def node_settings(given: Mapping[str, str] | None) -> dict[str, str]:
         "xpack.security.enabled": "false",
         # Would take half of the start, and needs instructions that not every processor has.
         "xpack.ml.enabled": "false",
-        # The disk of the machine may be fuller than a production node would bear.
-        "cluster.routing.allocation.disk.threshold_enabled": "false",
+        # The disk of the machine may be fuller than a production node would bear; this is what must be free.
+        "cluster.routing.allocation.disk.watermark.low": "500mb",
+        "cluster.routing.allocation.disk.watermark.high": "400mb",
+        "cluster.routing.allocation.disk.watermark.flood_stage": "300mb",
         **(given or {}),
     }
 
@@ -51,7 +63,26 @@ def wait_until_ready(url: str, *, has_ended: Callable[[], bool], log: Callable[[
     raise BackendUnavailableError(f"Elasticsearch does not answer at {url}:\n{log()[-3000:]}")
 
 
-def _answer(url: str, path: str) -> dict[str, dict[str, dict[str, str]]]:
+def wait_until_gone(port: int) -> None:
+    """Waits until nobody takes connections on a port of the loopback interface.
+
+    The end of a killed process with much memory takes a moment, and till then its port and its data are taken.
+
+    Raises:
+        BackendUnavailableError: somebody still does.
+    """
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise BackendUnavailableError(f"a killed Elasticsearch still has port {port}")
+
+
+def _answer(url: str, path: str) -> Any:
     with urllib.request.urlopen(urllib.parse.urljoin(url, path), timeout=5) as response:
-        answer: dict[str, dict[str, dict[str, str]]] = json.load(response)
-        return answer
+        return json.load(response)

@@ -1,27 +1,20 @@
-"""An Elasticsearch server as a plain process, which tests may kill, freeze and start again: `ElasticsearchProcess`."""
+"""An Elasticsearch server as a plain process, for tests to kill, freeze and start again: `ElasticsearchProcess`."""
 
-import json
+import atexit
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.backends.elasticsearch_distribution import (
-    VERSION,
-    BackendUnavailableError,
-    find_java,
-    installed_elasticsearch,
-)
+from tests.backends.elasticsearch_distribution import copy_configuration, installed_elasticsearch
+from tests.backends.elasticsearch_node import java_options, node_settings, wait_until_gone, wait_until_ready
+from tests.backends.java import find_java
 from tests.backends.ports import free_port
 
-_READY_WITHIN_S = 120.0
 _STOPPED_WITHIN_S = 30.0
 
 # Elasticsearch refuses to run as root.
@@ -38,20 +31,21 @@ class ElasticsearchProcess:
     """
 
     kind = "process"
-    version = VERSION
+    version = ""
 
     def __init__(
         self, *, settings: Mapping[str, str] | None = None, data: Path | None = None, heap_mb: int = 768
     ) -> None:
         self._home = installed_elasticsearch()
         self._java = find_java()
-        self._settings = dict(settings or {})
+        self._settings = node_settings(settings)
         self._heap_mb = heap_mb
         self._folder = Path(tempfile.mkdtemp(prefix="gistwire-elasticsearch-"))
         self._data = data or self._folder / "data"
         self._ports = (free_port(), free_port())
         self._process: subprocess.Popen[bytes] | None = None
         self._prepare()
+        atexit.register(self.close)
 
     @property
     def url(self) -> str:
@@ -65,8 +59,6 @@ class ElasticsearchProcess:
             BackendUnavailableError: it ended, or does not answer; the message has the end of its log.
         """
         options = {
-            "discovery.type": "single-node",
-            "xpack.security.enabled": "false",
             "http.port": str(self._ports[0]),
             "transport.port": str(self._ports[1]),
             "path.data": str(self._data),
@@ -79,7 +71,7 @@ class ElasticsearchProcess:
         environment = {
             "PATH": os.environ["PATH"],
             "ES_JAVA_HOME": str(self._java),
-            "ES_JAVA_OPTS": f"-Xms{self._heap_mb}m -Xmx{self._heap_mb}m",
+            "ES_JAVA_OPTS": java_options(self._heap_mb),
             "ES_PATH_CONF": str(self._folder / "config"),
             "ES_TMPDIR": str(self._folder / "tmp"),
             "HOME": str(self._folder),
@@ -99,12 +91,19 @@ class ElasticsearchProcess:
                 group=None if user is None else user.pw_gid,
                 extra_groups=None if user is None else [],
             )
-        self._wait_until_ready()
+        try:
+            self.version = wait_until_ready(self.url, has_ended=self._has_ended, log=self.log)
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """Ends it at once, as a crash would."""
-        self._signal(signal.SIGKILL)
-        self._wait()
+        if self._process is not None:
+            self._signal(signal.SIGKILL)
+            self._process.wait(_STOPPED_WITHIN_S)
+            self._process = None
+            wait_until_gone(self._ports[0])
 
     def freeze(self) -> None:
         """Stops it from doing anything; its connections stay open."""
@@ -114,14 +113,18 @@ class ElasticsearchProcess:
         """Lets it go on."""
         self._signal(signal.SIGCONT)
 
+    def log(self) -> str:
+        """Returns what it has written to its log."""
+        return (self._folder / "output.txt").read_text(encoding="utf-8", errors="replace")
+
     def close(self) -> None:
         """Ends it and removes what it wrote, except a data folder that was given."""
-        if self._process is not None:
-            self.kill()
+        self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
+        atexit.unregister(self.close)
 
     def _prepare(self) -> None:
-        shutil.copytree(self._home / "config", self._folder / "config")
+        copy_configuration(self._folder / "config", java=self._java)
         for name in ("logs", "tmp"):
             (self._folder / name).mkdir()
         self._data.mkdir(exist_ok=True)
@@ -130,26 +133,9 @@ class ElasticsearchProcess:
             for path in (self._folder, self._data, *self._folder.rglob("*")):
                 os.chown(path, user.pw_uid, user.pw_gid)
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_S
-        while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
-                break
-            try:
-                with urllib.request.urlopen(f"{self.url}/_cluster/health", timeout=5) as response:
-                    if json.load(response)["status"] in ("green", "yellow"):
-                        return
-            except (OSError, urllib.error.URLError, ValueError):
-                time.sleep(0.2)
-        output = (self._folder / "output.txt").read_text(errors="replace")
-        self.close()
-        raise BackendUnavailableError(f"Elasticsearch does not answer:\n{output[-3000:]}")
+    def _has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, number)
-
-    def _wait(self) -> None:
-        if self._process is not None:
-            self._process.wait(_STOPPED_WITHIN_S)
-            self._process = None

@@ -81,7 +81,17 @@ def _installed() -> Iterator[Path]:
 
 def _install(folder: Path) -> None:
     requirement = f"{_PACKAGE}=={_PACKAGE_VERSION}"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, requirement]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(folder),
+        requirement,
+    ]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
     except (OSError, subprocess.SubprocessError) as error:

@@ -32,11 +32,19 @@ class Refusal:
         await context.abort(self.code, self.message, metadata)
 
 
+@dataclass(frozen=True)
+class WatchScript:
+    """What a Watch call answers: these events; then it breaks with the refusal, or lasts until it is cancelled."""
+
+    events: Sequence[search_pb2.WatchResponse] = ()
+    refusal: Refusal | None = None
+
+
 @dataclass
 class ScriptedSearch(search_pb2_grpc.SearchServiceServicer):
     """Streams `events`, waits before those that `gates` name, and ends as `refusal` and `holds` say.
 
-    A stream that holds ends only if it is cancelled; `ended` tells.
+    A stream that holds ends only if it is cancelled; `ended` tells. Each Watch call follows the next of `watches`.
     """
 
     events: Sequence[search_pb2.StreamSearchResponse] = ()
@@ -46,6 +54,7 @@ class ScriptedSearch(search_pb2_grpc.SearchServiceServicer):
     pages: dict[str, search_pb2.SearchResponse] = field(default_factory=dict)
     unary_failures: list[Refusal] = field(default_factory=list)
     requests: list[Message] = field(default_factory=list)
+    watches: list[WatchScript] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def StreamSearch(  # noqa: N802
@@ -74,6 +83,21 @@ class ScriptedSearch(search_pb2_grpc.SearchServiceServicer):
         if self.unary_failures:
             await self.unary_failures.pop(0).abort(context)
         return self.pages[request.page_token]
+
+    async def Watch(  # noqa: N802
+        self,
+        request: search_pb2.WatchRequest,
+        context: grpc.aio.ServicerContext[search_pb2.WatchRequest, search_pb2.WatchResponse],
+    ) -> AsyncIterator[search_pb2.WatchResponse]:
+        self.requests.append(request)
+        context.add_done_callback(lambda _: self.ended.set())  # type: ignore[arg-type]  # any callable does
+        script = self.watches.pop(0)
+        for event in script.events:
+            yield event
+        if script.refusal is None:
+            await asyncio.Event().wait()
+        else:
+            await script.refusal.abort(context)
 
 
 @dataclass
@@ -196,3 +220,20 @@ def numbered(events: list[search_pb2.StreamSearchResponse]) -> list[search_pb2.S
 
 def hit(hit_id: str, headline: str, **article: Any) -> events_pb2.Hit:
     return events_pb2.Hit(hit_id=hit_id, article=events_pb2.ArticleView(headline=headline, **article))
+
+
+def watch_events(
+    *hits: events_pb2.Hit, query: str = "storms", first: int = 1
+) -> list[search_pb2.WatchResponse]:
+    """A watch that shows hits one by one, each with a summary; the tokens are numbers, from `first` on."""
+    events = [search_pb2.WatchResponse(started=events_pb2.Started(plan=events_pb2.Plan(query=query)))]
+    for each in hits:
+        summary = events_pb2.Summary(hit_id=each.hit_id, text=f"Summary of {each.article.headline}")
+        events += [
+            search_pb2.WatchResponse(hits=events_pb2.Hits(hits=[each])),
+            search_pb2.WatchResponse(summary=summary),
+        ]
+    for sequence, event in enumerate(events, start=1):
+        event.sequence = sequence
+        event.resume_token = str(first + sequence - 1)
+    return events

@@ -165,6 +165,35 @@ async def test_a_broken_stream_is_resumed_with_what_was_not_acknowledged(server:
     assert server.articles.sent[-7:] == articles(12)[5:]
 
 
+async def test_options_go_with_the_first_message_of_each_stream(server: ScriptedServer) -> None:
+    carried: list[list[bool]] = []
+
+    def recording(stream: IngestStream) -> IngestStream:
+        async def record(
+            requests: AsyncIterator[article_pb2.StreamIngestRequest],
+            context: grpc.aio.ServicerContext[Any, Any],
+        ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
+            kinds: list[bool] = []
+            carried.append(kinds)
+
+            async def noted() -> AsyncIterator[article_pb2.StreamIngestRequest]:
+                async for request in requests:
+                    kinds.append(request.options.visibility == article_pb2.IngestOptions.EVENTUAL)
+                    yield request
+
+            async for response in stream(noted(), context):
+                yield response
+
+        return record
+
+    streams = [acknowledging(window=1, breaks_after=2), acknowledging(window=1)]
+    server.articles.streams = [recording(stream) for stream in streams]
+    options = article_pb2.IngestOptions(visibility=article_pb2.IngestOptions.EVENTUAL)
+    async with GistwireClient(server.target, ingest_retry=AT_ONCE) as client:
+        _ = [event async for event in client.ingest(articles(4), options=options)]
+    assert carried == [[True, False, False], [True, False]]
+
+
 async def test_tries_in_a_row_are_bounded(server: ScriptedServer) -> None:
     server.articles.streams = [ending(grpc.StatusCode.UNAVAILABLE)] * 9
     async with GistwireClient(server.target, ingest_retry=AT_ONCE) as client:

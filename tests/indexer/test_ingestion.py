@@ -182,20 +182,35 @@ async def test_an_article_that_was_never_written_is_no_original(
     assert (outcome.outcome, outcome.duplicate_of) == (WriteOutcome.CREATED, None)
 
 
-async def test_writes_of_one_article_come_one_after_the_other(ingestor: Ingestor, index: MemoryIndex) -> None:
+async def test_a_write_waits_for_an_earlier_one_of_the_same_article(
+    ingestor: Ingestor, index: MemoryIndex
+) -> None:
     index.gate.clear()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ingestor.ingest([STORY]))
         await until(lambda: index.writes == [["a"]])
         later = tasks.create_task(ingestor.ingest([replace(STORY, headline="Coal is back in Kaldria")]))
-        deletion = tasks.create_task(ingestor.delete(["a"]))
         for _ in range(200):
             await asyncio.sleep(0)
         assert index.writes == [["a"]]
-        assert not deletion.done()
         index.gate.set()
     assert whats(later.result()) == [WriteOutcome.UPDATED]
+
+
+async def test_a_deletion_waits_for_an_earlier_write_of_the_article(
+    ingestor: Ingestor, index: MemoryIndex
+) -> None:
+    index.gate.clear()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ingestor.ingest([STORY]))
+        await until(lambda: index.writes == [["a"]])
+        deletion = tasks.create_task(ingestor.delete(["a"]))
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert not deletion.done()
+        index.gate.set()
     assert deletion.result() == [True]
+    assert index.articles == {}
 
 
 async def test_a_cancelled_write_holds_up_no_other(ingestor: Ingestor, index: MemoryIndex) -> None:

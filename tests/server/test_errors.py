@@ -5,12 +5,16 @@ from gistwire_indexer.errors import ArticleError, FilterError, IndexUnavailableE
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from gistwire_server.errors import (
     ArticleNotFoundError,
+    DrainingError,
     FieldViolation,
     InvalidRequestError,
     OverloadedError,
     PageTokenExpiredError,
     PageTokenInvalidError,
     PageTokenMismatchError,
+    ResumeTokenExpiredError,
+    ResumeTokenInvalidError,
+    ResumeTokenMismatchError,
     UnsupportedError,
     status_of,
 )
@@ -35,6 +39,10 @@ def detail(status: status_pb2.Status, kind: type[Detail]) -> Detail:
         (PageTokenInvalidError(), "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID"),
         (PageTokenMismatchError(), "INVALID_ARGUMENT", "PAGE_TOKEN_MISMATCH"),
         (PageTokenExpiredError(), "FAILED_PRECONDITION", "PAGE_TOKEN_EXPIRED"),
+        (ResumeTokenInvalidError(), "INVALID_ARGUMENT", "RESUME_TOKEN_INVALID"),
+        (ResumeTokenMismatchError(), "INVALID_ARGUMENT", "RESUME_TOKEN_MISMATCH"),
+        (ResumeTokenExpiredError(), "FAILED_PRECONDITION", "RESUME_TOKEN_EXPIRED"),
+        (DrainingError(), "UNAVAILABLE", "DRAINING"),
         (ArticleNotFoundError(), "NOT_FOUND", "ARTICLE_NOT_FOUND"),
         (OverloadedError("busy", retry_after_s=1), "RESOURCE_EXHAUSTED", "OVERLOADED"),
         (ModelOverloadedError("busy", retry_after_s=1), "RESOURCE_EXHAUSTED", "OVERLOADED"),

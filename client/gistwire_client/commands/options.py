@@ -6,7 +6,16 @@ from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from gistwire.v1 import specs_pb2
 from platformdirs import user_data_dir
+
+SUMMARY_MODES = {
+    "none": specs_pb2.SummarySpec.NONE,
+    "stored": specs_pb2.SummarySpec.STORED,
+    "fast": specs_pb2.SummarySpec.FAST,
+    "best": specs_pb2.SummarySpec.BEST,
+}
+"""Values of ``--summaries``."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -28,6 +37,24 @@ def target_option(command: _Command) -> _Command:
     """``--target``: a server that runs elsewhere, instead of ``--data-dir``."""
     return click.option(
         "--target", metavar="HOST:PORT", callback=_check_target, help="Server to ask, instead of --data-dir."
+    )(command)
+
+
+def summaries_option(command: _Command) -> _Command:
+    """``--summaries``: one of SUMMARY_MODES."""
+    return click.option(
+        "--summaries",
+        type=click.Choice(list(SUMMARY_MODES)),
+        default="best",
+        show_default=True,
+        help="How much is done for a summary.",
+    )(command)
+
+
+def filter_option(command: _Command) -> _Command:
+    """``--filter``: which articles take part; the parameter is ``filter_``."""
+    return click.option(
+        "--filter", "filter_", metavar="EXPR", default="", help="Which articles take part (AIP-160)."
     )(command)
 
 

@@ -8,18 +8,19 @@ import click
 from gistwire.v1 import specs_pb2
 
 from gistwire_client.client import GistwireClient, SearchOptions
-from gistwire_client.commands.options import check_location, data_dir_option, json_option, target_option
+from gistwire_client.commands.options import (
+    SUMMARY_MODES,
+    check_location,
+    data_dir_option,
+    filter_option,
+    json_option,
+    summaries_option,
+    target_option,
+)
 from gistwire_client.connection import connect
 from gistwire_client.exit_status import run_to_end
 from gistwire_client.terminal import wording
 from gistwire_client.terminal.views import SearchView, open_view
-
-_MODES = {
-    "none": specs_pb2.SummarySpec.NONE,
-    "stored": specs_pb2.SummarySpec.STORED,
-    "fast": specs_pb2.SummarySpec.FAST,
-    "best": specs_pb2.SummarySpec.BEST,
-}
 
 _EXAMPLES = """\b
 Examples:
@@ -35,14 +36,8 @@ Examples:
 @data_dir_option
 @target_option
 @click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits wanted.")
-@click.option(
-    "--summaries",
-    type=click.Choice(list(_MODES)),
-    default="best",
-    show_default=True,
-    help="How much is done for a summary.",
-)
-@click.option("--filter", "filter_", metavar="EXPR", default="", help="Which articles take part (AIP-160).")
+@summaries_option
+@filter_option
 @click.option(
     "--interest", "interests", multiple=True, metavar="TEXT", help="What interests you; repeatable."
 )
@@ -74,7 +69,7 @@ def search(
     check_location(context)
     options = SearchOptions(
         filter=filter_,
-        summary=specs_pb2.SummarySpec(mode=_MODES[summaries]),
+        summary=specs_pb2.SummarySpec(mode=SUMMARY_MODES[summaries]),
         user=specs_pb2.UserContext(user_id=user, interests=interests),
     )
 

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -21,6 +23,9 @@ from rich.text import Text
 
 _ARTICLES_PER_LINE = 5_000
 
+# The rate of the bar is that of the last seconds.
+_RATE_PERIOD_S = 10.0
+
 
 class IngestProgress(Protocol):
     """Shows progress between entering and leaving it."""
@@ -31,8 +36,8 @@ class IngestProgress(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
-    def advance(self) -> None:
-        """Counts one more article."""
+    def update(self, *, done: int, rejected: int) -> None:
+        """Shows how many articles are done, those included that were rejected."""
         ...
 
 
@@ -44,19 +49,21 @@ def open_progress(total: int | None) -> IngestProgress:
     """
     if sys.stderr.isatty():
         return BarProgress(Console(stderr=True, highlight=False), total)
-    return LineProgress()
+    return LineProgress(total)
 
 
 class BarProgress:
-    """A bar with count and rate, and the time left where the total is known."""
+    """A bar with count, rate and number of rejected articles, and the time left where the total is known."""
 
     def __init__(self, console: Console, total: int | None) -> None:
         columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("indexing")]
-        columns += [BarColumn(), MofNCompleteColumn(), _RateColumn()]
+        columns += [BarColumn(), MofNCompleteColumn(), _RateColumn(), _RejectedColumn()]
         if total is not None:
             columns.append(TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task("indexing", total=total)
+        self._progress = Progress(
+            *columns, console=console, transient=True, speed_estimate_period=_RATE_PERIOD_S
+        )
+        self._task = self._progress.add_task("indexing", total=total, rejected=0)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -67,17 +74,24 @@ class BarProgress:
     ) -> None:
         self._progress.stop()
 
-    def advance(self) -> None:
-        """Counts one more article."""
-        self._progress.advance(self._task)
+    def update(self, *, done: int, rejected: int) -> None:
+        """As `IngestProgress.update`."""
+        self._progress.update(self._task, completed=done, rejected=rejected)
 
 
 class LineProgress:
-    """A line with count and rate every 5,000 articles."""
+    """A line every 5,000 articles: count, rate since the last line, time left, number of rejected articles.
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._started_s = time.monotonic()
+    Args:
+        total: number of articles; None if unknown.
+        clock: monotonic time, in seconds.
+    """
+
+    def __init__(self, total: int | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total = total
+        self._clock = clock
+        self._shown = 0
+        self._shown_at_s = clock()
 
     def __enter__(self) -> Self:
         return self
@@ -87,14 +101,28 @@ class LineProgress:
     ) -> None:
         return None
 
-    def advance(self) -> None:
-        """Counts one more article."""
-        self._count += 1
-        if self._count % _ARTICLES_PER_LINE == 0:
-            rate = self._count / (time.monotonic() - self._started_s)
-            click.echo(f"{self._count:,} articles, {rate:,.0f}/s", err=True)
+    def update(self, *, done: int, rejected: int) -> None:
+        """As `IngestProgress.update`."""
+        if done - self._shown < _ARTICLES_PER_LINE:
+            return
+        now_s = self._clock()
+        rate = (done - self._shown) / max(now_s - self._shown_at_s, 1e-3)
+        self._shown, self._shown_at_s = done, now_s
+        parts = [f"{done:,} articles" if self._total is None else f"{done:,} of {self._total:,} articles"]
+        parts.append(f"{rate:,.0f}/s")
+        if self._total is not None and self._total > done:
+            parts.append(f"{timedelta(seconds=round((self._total - done) / rate))} left")
+        if rejected:
+            parts.append(f"{rejected:,} rejected")
+        click.echo(", ".join(parts), err=True)
 
 
 class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
+
+
+class _RejectedColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        rejected: int = task.fields["rejected"]
+        return Text(f"{rejected:,} rejected" if rejected else "", style="yellow")

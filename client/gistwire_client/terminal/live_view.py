@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gistwire_client.terminal import wording
+from gistwire_client.terminal.highlighting import HighlightedText
 from gistwire_client.terminal.search_state import SearchState, ShownHit
 
 _REFRESHES_PER_SECOND = 12
@@ -28,6 +29,8 @@ _NUMBER = Style(color="cyan", bold=True)
 _DIM = Style(dim=True)
 _DRAFT = Style(italic=True, color="bright_white")
 _FAILURE = Style(color="yellow")
+_HEADLINE_HIGHLIGHT = Style(bold=True, underline=True)
+_EXTRACT_HIGHLIGHT = Style(bold=True, dim=False)
 
 
 def _utc_now() -> datetime:
@@ -116,7 +119,9 @@ def _hit(state: SearchState, number: int, hit_id: str, now: datetime) -> Rendera
     row.add_column(width=3, justify="right")
     row.add_column(width=3)
     row.add_column(ratio=1)
-    headline = Text(hit.headline, style=Style(bold=True, link=hit.url or None))
+    headline = _highlighted(
+        hit.highlighted_headline, Style(bold=True, link=hit.url or None), _HEADLINE_HIGHLIGHT
+    )
     lines = [headline, _about(hit, now), *_text(hit), Text()]
     row.add_row(Text(str(number), style=_NUMBER), _move(state.moved(hit_id)), Group(*lines))
     return row
@@ -148,7 +153,15 @@ def _text(hit: ShownHit) -> Iterable[RenderableType]:
         yield Text.assemble((" ".join(hit.draft.split()), _DRAFT), ("▍", "cyan"))
         return
     if hit.extract:
-        yield _Clipped(Text(hit.extract, style=_DIM), _EXTRACT_LINES)
+        extract = _highlighted(hit.highlighted_extract, _DIM, _EXTRACT_HIGHLIGHT)
+        yield _Clipped(extract, _EXTRACT_LINES)
+
+
+def _highlighted(highlighted: HighlightedText, style: Style, highlight_style: Style) -> Text:
+    text = Text(highlighted.text, style=style)
+    for span in highlighted.spans:
+        text.stylize(highlight_style, span.start, span.end)
+    return text
 
 
 def _closing_line(state: SearchState) -> Text:

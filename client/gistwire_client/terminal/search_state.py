@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from gistwire.v1 import events_pb2, search_pb2
 
+from gistwire_client.terminal.highlighting import HighlightedText, folded_with_highlights
 from gistwire_client.terminal.safe_text import folded, printable
 
 
@@ -13,11 +14,11 @@ class ShownHit:
     """A hit with all that is known of it.
 
     Attributes:
-        headline: the article's headline.
+        highlighted_headline: the article's headline, with words of the query.
         source: publisher; empty if unknown.
         url: address, http or https; empty if unknown.
         published: when it was published; None if unknown.
-        extract: sentences of the article that show why it was found; may be empty.
+        highlighted_extract: sentences of the article that show why it was found, likewise; may be empty.
         similar: number of near-duplicates that collapsed under it.
         found_rank: place in the fused list, from 1.
         draft: the summary as far as it is written.
@@ -25,16 +26,26 @@ class ShownHit:
         failure: why there is no summary; empty unless it failed.
     """
 
-    headline: str
+    highlighted_headline: HighlightedText
     source: str
     url: str
     published: datetime | None
-    extract: str
+    highlighted_extract: HighlightedText
     similar: int
     found_rank: int
     draft: str = ""
     summary: "ShownSummary | None" = None
     failure: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The article's headline."""
+        return self.highlighted_headline.text
+
+    @property
+    def extract(self) -> str:
+        """Sentences of the article that show why it was found; may be empty."""
+        return self.highlighted_extract.text
 
     @property
     def settled(self) -> bool:
@@ -108,7 +119,7 @@ class SearchState:
 
     def _show_hits(self, hits: events_pb2.Hits) -> None:
         for found_rank, hit in enumerate(hits.hits, start=1):
-            self.hits[hit.hit_id] = _shown(hit, found_rank)
+            self.hits[hit.hit_id] = shown_hit(hit, found_rank)
         self.order = list(self.hits)
 
     def _rank(self, ranking: events_pb2.Ranking) -> None:
@@ -117,17 +128,23 @@ class SearchState:
         self.final = ranking.final
 
 
-def _shown(hit: events_pb2.Hit, found_rank: int) -> ShownHit:
+def shown_hit(hit: events_pb2.Hit, found_rank: int) -> ShownHit:
+    """Makes a hit safe to show; `found_rank` is its place in the fused list, from 1."""
     article = hit.article
     return ShownHit(
-        headline=folded(article.headline) or "(no headline)",
+        highlighted_headline=_headline(hit),
         source=folded(article.source),
         url=_web_address(article.url),
         published=_time(article),
-        extract=folded(hit.extract),
+        highlighted_extract=folded_with_highlights(hit.extract, hit.extract_highlights),
         similar=len(hit.duplicate_ids),
         found_rank=found_rank,
     )
+
+
+def _headline(hit: events_pb2.Hit) -> HighlightedText:
+    headline = folded_with_highlights(hit.article.headline, hit.headline_highlights)
+    return headline if headline.text else HighlightedText("(no headline)", ())
 
 
 def _web_address(url: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from gistwire.v1 import events_pb2
+from gistwire.v1 import events_pb2, search_pb2
 from google.protobuf.duration_pb2 import Duration
 
 _STAGES: Final = {
@@ -86,6 +86,12 @@ def completed(event: events_pb2.Completed) -> str:
     if event.failed_count:
         parts.append(f"{event.failed_count} failed")
     return " · ".join(parts)
+
+
+def caught_up(event: search_pb2.CaughtUp) -> str:
+    """That the past of a watch is over."""
+    past = counted(event.past_hit_count, "past hit") if event.past_hit_count else "no past hits"
+    return f"{past}; waiting for new ones"
 
 
 def _duration(duration: Duration) -> str:

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gistwire/v1/article.proto\x12\x0bgistwire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xe1\x02\n\x07\x41rticle\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08headline\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x07 \x01(\t\x12-\n\tpublished\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x08metadata\x18\t \x03(\x0b\x32\".gistwire.v1.Article.MetadataEntry\x12\x10\n\x08revision\x18\n \x01(\t\x12+\n\x07indexed\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64uplicate_of\x18\x0c \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1f\n\x11GetArticleRequest\x12\n\n\x02id\x18\x01 \x01(\t\";\n\x12GetArticleResponse\x12%\n\x07\x61rticle\x18\x01 \x01(\x0b\x32\x14.gistwire.v1.Article\"9\n\x14\x44\x65leteArticleRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\"(\n\x15\x44\x65leteArticleResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x08\"q\n\x13StreamIngestRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12&\n\x06upsert\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.ArticleH\x00\x12\x13\n\tdelete_id\x18\x03 \x01(\tH\x00\x42\x0b\n\toperation\"\xba\x01\n\x14StreamIngestResponse\x12\'\n\x04\x66low\x18\x01 \x01(\x0b\x32\x17.gistwire.v1.IngestFlowH\x00\x12=\n\x0f\x61\x63knowledgement\x18\x02 \x01(\x0b\x32\".gistwire.v1.IngestAcknowledgementH\x00\x12\x31\n\tcompleted\x18\x03 \x01(\x0b\x32\x1c.gistwire.v1.IngestCompletedH\x00\x42\x07\n\x05\x65vent\"\x1c\n\nIngestFlow\x12\x0e\n\x06window\x18\x01 \x01(\r\"\xb5\x02\n\x15IngestAcknowledgement\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\n\n\x02id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12;\n\x07outcome\x18\x04 \x01(\x0e\x32*.gistwire.v1.IngestAcknowledgement.Outcome\x12\"\n\x06status\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\x12\x14\n\x0c\x64uplicate_of\x18\x06 \x01(\t\"u\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\x0b\n\x07UPDATED\x10\x02\x12\r\n\tUNCHANGED\x10\x03\x12\x0b\n\x07\x44\x45LETED\x10\x04\x12\r\n\tNOT_FOUND\x10\x05\x12\x0c\n\x08REJECTED\x10\x06\"\x95\x01\n\x0fIngestCompleted\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x04\x12\x0f\n\x07updated\x18\x02 \x01(\x04\x12\x11\n\tunchanged\x18\x03 \x01(\x04\x12\x0f\n\x07\x64\x65leted\x18\x04 \x01(\x04\x12\x11\n\tnot_found\x18\x05 \x01(\x04\x12\x10\n\x08rejected\x18\x06 \x01(\x04\x12\x17\n\x0fnear_duplicates\x18\x07 \x01(\x04\x32\x90\x02\n\x0e\x41rticleService\x12M\n\nGetArticle\x12\x1e.gistwire.v1.GetArticleRequest\x1a\x1f.gistwire.v1.GetArticleResponse\x12V\n\rDeleteArticle\x12!.gistwire.v1.DeleteArticleRequest\x1a\".gistwire.v1.DeleteArticleResponse\x12W\n\x0cStreamIngest\x12 .gistwire.v1.StreamIngestRequest\x1a!.gistwire.v1.StreamIngestResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gistwire/v1/article.proto\x12\x0bgistwire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xe1\x02\n\x07\x41rticle\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08headline\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x07 \x01(\t\x12-\n\tpublished\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x08metadata\x18\t \x03(\x0b\x32\".gistwire.v1.Article.MetadataEntry\x12\x10\n\x08revision\x18\n \x01(\t\x12+\n\x07indexed\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64uplicate_of\x18\x0c \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1f\n\x11GetArticleRequest\x12\n\n\x02id\x18\x01 \x01(\t\";\n\x12GetArticleResponse\x12%\n\x07\x61rticle\x18\x01 \x01(\x0b\x32\x14.gistwire.v1.Article\"9\n\x14\x44\x65leteArticleRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\"(\n\x15\x44\x65leteArticleResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x08\"\x9e\x01\n\x13StreamIngestRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12+\n\x07options\x18\x04 \x01(\x0b\x32\x1a.gistwire.v1.IngestOptions\x12&\n\x06upsert\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.ArticleH\x00\x12\x13\n\tdelete_id\x18\x03 \x01(\tH\x00\x42\x0b\n\toperation\"\x9e\x01\n\rIngestOptions\x12\x39\n\nvisibility\x18\x01 \x01(\x0e\x32%.gistwire.v1.IngestOptions.Visibility\"R\n\nVisibility\x12\x1a\n\x16VISIBILITY_UNSPECIFIED\x10\x00\x12\r\n\tIMMEDIATE\x10\x01\x12\x0b\n\x07\x41WAITED\x10\x02\x12\x0c\n\x08\x45VENTUAL\x10\x03\"\xba\x01\n\x14StreamIngestResponse\x12\'\n\x04\x66low\x18\x01 \x01(\x0b\x32\x17.gistwire.v1.IngestFlowH\x00\x12=\n\x0f\x61\x63knowledgement\x18\x02 \x01(\x0b\x32\".gistwire.v1.IngestAcknowledgementH\x00\x12\x31\n\tcompleted\x18\x03 \x01(\x0b\x32\x1c.gistwire.v1.IngestCompletedH\x00\x42\x07\n\x05\x65vent\"\x1c\n\nIngestFlow\x12\x0e\n\x06window\x18\x01 \x01(\r\"\xb5\x02\n\x15IngestAcknowledgement\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\n\n\x02id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12;\n\x07outcome\x18\x04 \x01(\x0e\x32*.gistwire.v1.IngestAcknowledgement.Outcome\x12\"\n\x06status\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\x12\x14\n\x0c\x64uplicate_of\x18\x06 \x01(\t\"u\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\x0b\n\x07UPDATED\x10\x02\x12\r\n\tUNCHANGED\x10\x03\x12\x0b\n\x07\x44\x45LETED\x10\x04\x12\r\n\tNOT_FOUND\x10\x05\x12\x0c\n\x08REJECTED\x10\x06\"\x95\x01\n\x0fIngestCompleted\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x04\x12\x0f\n\x07updated\x18\x02 \x01(\x04\x12\x11\n\tunchanged\x18\x03 \x01(\x04\x12\x0f\n\x07\x64\x65leted\x18\x04 \x01(\x04\x12\x11\n\tnot_found\x18\x05 \x01(\x04\x12\x10\n\x08rejected\x18\x06 \x01(\x04\x12\x17\n\x0fnear_duplicates\x18\x07 \x01(\x04\x32\x90\x02\n\x0e\x41rticleService\x12M\n\nGetArticle\x12\x1e.gistwire.v1.GetArticleRequest\x1a\x1f.gistwire.v1.GetArticleResponse\x12V\n\rDeleteArticle\x12!.gistwire.v1.DeleteArticleRequest\x1a\".gistwire.v1.DeleteArticleResponse\x12W\n\x0cStreamIngest\x12 .gistwire.v1.StreamIngestRequest\x1a!.gistwire.v1.StreamIngestResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,18 +47,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEARTICLEREQUEST']._serialized_end=607
   _globals['_DELETEARTICLERESPONSE']._serialized_start=609
   _globals['_DELETEARTICLERESPONSE']._serialized_end=649
-  _globals['_STREAMINGESTREQUEST']._serialized_start=651
-  _globals['_STREAMINGESTREQUEST']._serialized_end=764
-  _globals['_STREAMINGESTRESPONSE']._serialized_start=767
-  _globals['_STREAMINGESTRESPONSE']._serialized_end=953
-  _globals['_INGESTFLOW']._serialized_start=955
-  _globals['_INGESTFLOW']._serialized_end=983
-  _globals['_INGESTACKNOWLEDGEMENT']._serialized_start=986
-  _globals['_INGESTACKNOWLEDGEMENT']._serialized_end=1295
-  _globals['_INGESTACKNOWLEDGEMENT_OUTCOME']._serialized_start=1178
-  _globals['_INGESTACKNOWLEDGEMENT_OUTCOME']._serialized_end=1295
-  _globals['_INGESTCOMPLETED']._serialized_start=1298
-  _globals['_INGESTCOMPLETED']._serialized_end=1447
-  _globals['_ARTICLESERVICE']._serialized_start=1450
-  _globals['_ARTICLESERVICE']._serialized_end=1722
+  _globals['_STREAMINGESTREQUEST']._serialized_start=652
+  _globals['_STREAMINGESTREQUEST']._serialized_end=810
+  _globals['_INGESTOPTIONS']._serialized_start=813
+  _globals['_INGESTOPTIONS']._serialized_end=971
+  _globals['_INGESTOPTIONS_VISIBILITY']._serialized_start=889
+  _globals['_INGESTOPTIONS_VISIBILITY']._serialized_end=971
+  _globals['_STREAMINGESTRESPONSE']._serialized_start=974
+  _globals['_STREAMINGESTRESPONSE']._serialized_end=1160
+  _globals['_INGESTFLOW']._serialized_start=1162
+  _globals['_INGESTFLOW']._serialized_end=1190
+  _globals['_INGESTACKNOWLEDGEMENT']._serialized_start=1193
+  _globals['_INGESTACKNOWLEDGEMENT']._serialized_end=1502
+  _globals['_INGESTACKNOWLEDGEMENT_OUTCOME']._serialized_start=1385
+  _globals['_INGESTACKNOWLEDGEMENT_OUTCOME']._serialized_end=1502
+  _globals['_INGESTCOMPLETED']._serialized_start=1505
+  _globals['_INGESTCOMPLETED']._serialized_end=1654
+  _globals['_ARTICLESERVICE']._serialized_start=1657
+  _globals['_ARTICLESERVICE']._serialized_end=1929
 # @@protoc_insertion_point(module_scope)

@@ -234,14 +234,21 @@ class StreamIngestRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     UPSERT_FIELD_NUMBER: _builtins.int
     DELETE_ID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Number by which the acknowledgement refers to this operation. Chosen by the sender, at least 1, each
-    greater than the one before; another ends the stream with INVALID_ARGUMENT.
+    greater than the one before; another ends the stream with INVALID_ARGUMENT. Not used without an operation.
     """
     delete_id: _builtins.str
     """Delete the article with this id. Deleting what does not exist is acknowledged as NOT_FOUND."""
+    @_builtins.property
+    def options(self) -> Global___IngestOptions:
+        """How the operations of the stream are carried out. Optional, and only in the first message; in a later one
+        it ends the stream with INVALID_ARGUMENT.
+        """
+
     @_builtins.property
     def upsert(self) -> Global___Article:
         """Index this article, replacing an earlier revision with the same id."""
@@ -250,18 +257,74 @@ class StreamIngestRequest(_message.Message):
         self,
         *,
         sequence: _builtins.int = ...,
+        options: Global___IngestOptions | None = ...,
         upsert: Global___Article | None = ...,
         delete_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delete_id", b"delete_id", "operation", b"operation", "upsert", b"upsert"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delete_id", b"delete_id", "operation", b"operation", "options", b"options", "upsert", b"upsert"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delete_id", b"delete_id", "operation", b"operation", "sequence", b"sequence", "upsert", b"upsert"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delete_id", b"delete_id", "operation", b"operation", "options", b"options", "sequence", b"sequence", "upsert", b"upsert"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_operation: _TypeAlias = _typing.Literal["upsert", "delete_id"]  # noqa: Y015
     _WhichOneofArgType_operation: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_operation) -> _WhichOneofReturnType_operation | None: ...
 
 Global___StreamIngestRequest: _TypeAlias = StreamIngestRequest  # noqa: Y015
+
+@_typing.final
+class IngestOptions(_message.Message):
+    """How the operations of an ingest stream are carried out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Visibility:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _VisibilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[IngestOptions._Visibility.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        VISIBILITY_UNSPECIFIED: IngestOptions._Visibility.ValueType  # 0
+        """AWAITED."""
+        IMMEDIATE: IngestOptions._Visibility.ValueType  # 1
+        """Before the acknowledgement, by a refresh of the index for each batch. The soonest, for a few articles."""
+        AWAITED: IngestOptions._Visibility.ValueType  # 2
+        """Before the acknowledgement, which waits for the next periodic refresh of the index: about a second, by
+        the server's configuration.
+        """
+        EVENTUAL: IngestOptions._Visibility.ValueType  # 3
+        """With the next periodic refresh; acknowledgements do not wait for it."""
+
+    class Visibility(_Visibility, metaclass=_VisibilityEnumTypeWrapper):
+        """When what is indexed is visible to searches. It is durable, and returned by GetArticle, in any case."""
+
+    VISIBILITY_UNSPECIFIED: IngestOptions.Visibility.ValueType  # 0
+    """AWAITED."""
+    IMMEDIATE: IngestOptions.Visibility.ValueType  # 1
+    """Before the acknowledgement, by a refresh of the index for each batch. The soonest, for a few articles."""
+    AWAITED: IngestOptions.Visibility.ValueType  # 2
+    """Before the acknowledgement, which waits for the next periodic refresh of the index: about a second, by
+    the server's configuration.
+    """
+    EVENTUAL: IngestOptions.Visibility.ValueType  # 3
+    """With the next periodic refresh; acknowledgements do not wait for it."""
+
+    VISIBILITY_FIELD_NUMBER: _builtins.int
+    visibility: Global___IngestOptions.Visibility.ValueType
+    """When articles are visible to searches. Default: AWAITED. The embedded index makes no difference: all are
+    visible before the acknowledgement. Nor do deletions, which are IMMEDIATE.
+    """
+    def __init__(
+        self,
+        *,
+        visibility: Global___IngestOptions.Visibility.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["visibility", b"visibility"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestOptions: _TypeAlias = IngestOptions  # noqa: Y015
 
 @_typing.final
 class StreamIngestResponse(_message.Message):
@@ -274,7 +337,9 @@ class StreamIngestResponse(_message.Message):
     COMPLETED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def flow(self) -> Global___IngestFlow:
-        """How much the sender may have under way. First message of the stream; sent again when it changes."""
+        """How much the sender may have under way. First message of the stream; sent again when it changes, which
+        it does as the server finds out how much at a time is fastest.
+        """
 
     @_builtins.property
     def acknowledgement(self) -> Global___IngestAcknowledgement:
@@ -344,7 +409,9 @@ class IngestAcknowledgement(_message.Message):
         UPDATED: IngestAcknowledgement._Outcome.ValueType  # 2
         """An earlier revision was replaced; its stored summaries are gone."""
         UNCHANGED: IngestAcknowledgement._Outcome.ValueType  # 3
-        """The same revision was already indexed; nothing was done."""
+        """The same revision was already indexed; nothing was done. If it was written within the last second, it
+        may be visible only with the next periodic refresh.
+        """
         DELETED: IngestAcknowledgement._Outcome.ValueType  # 4
         """The article was deleted."""
         NOT_FOUND: IngestAcknowledgement._Outcome.ValueType  # 5
@@ -362,7 +429,9 @@ class IngestAcknowledgement(_message.Message):
     UPDATED: IngestAcknowledgement.Outcome.ValueType  # 2
     """An earlier revision was replaced; its stored summaries are gone."""
     UNCHANGED: IngestAcknowledgement.Outcome.ValueType  # 3
-    """The same revision was already indexed; nothing was done."""
+    """The same revision was already indexed; nothing was done. If it was written within the last second, it
+    may be visible only with the next periodic refresh.
+    """
     DELETED: IngestAcknowledgement.Outcome.ValueType  # 4
     """The article was deleted."""
     NOT_FOUND: IngestAcknowledgement.Outcome.ValueType  # 5

@@ -74,8 +74,9 @@ class ArticleServiceServicer:
 
     def StreamIngest(self, request_iterator, context):
         """Ingests articles over a bidirectional stream: articles and deletions go up; acknowledgements and flow
-        control come down. An operation is acknowledged once it is durable and visible to searches. An article
-        that cannot be indexed is acknowledged as REJECTED with the reason; the stream goes on. Sending an
+        control come down. An operation is acknowledged once it is durable and, unless the options say otherwise,
+        visible to searches. An article that cannot be indexed is acknowledged as REJECTED with the reason; the
+        stream goes on. Operations on the same article take effect in the order in which they were sent. Sending an
         article again with the same id and content has no effect (UNCHANGED), so a broken stream is resumed by
         sending again whatever was not acknowledged.
         """

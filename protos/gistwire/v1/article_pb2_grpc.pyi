@@ -48,8 +48,9 @@ class ArticleServiceStub:
     """
     StreamIngest: _grpc.StreamStreamMultiCallable[_article_pb2.StreamIngestRequest, _article_pb2.StreamIngestResponse]
     """Ingests articles over a bidirectional stream: articles and deletions go up; acknowledgements and flow
-    control come down. An operation is acknowledged once it is durable and visible to searches. An article
-    that cannot be indexed is acknowledged as REJECTED with the reason; the stream goes on. Sending an
+    control come down. An operation is acknowledged once it is durable and, unless the options say otherwise,
+    visible to searches. An article that cannot be indexed is acknowledged as REJECTED with the reason; the
+    stream goes on. Operations on the same article take effect in the order in which they were sent. Sending an
     article again with the same id and content has no effect (UNCHANGED), so a broken stream is resumed by
     sending again whatever was not acknowledged.
     """
@@ -68,8 +69,9 @@ class ArticleServiceAsyncStub(ArticleServiceStub):
     """
     StreamIngest: _aio.StreamStreamMultiCallable[_article_pb2.StreamIngestRequest, _article_pb2.StreamIngestResponse]  # type: ignore[assignment]
     """Ingests articles over a bidirectional stream: articles and deletions go up; acknowledgements and flow
-    control come down. An operation is acknowledged once it is durable and visible to searches. An article
-    that cannot be indexed is acknowledged as REJECTED with the reason; the stream goes on. Sending an
+    control come down. An operation is acknowledged once it is durable and, unless the options say otherwise,
+    visible to searches. An article that cannot be indexed is acknowledged as REJECTED with the reason; the
+    stream goes on. Operations on the same article take effect in the order in which they were sent. Sending an
     article again with the same id and content has no effect (UNCHANGED), so a broken stream is resumed by
     sending again whatever was not acknowledged.
     """
@@ -103,8 +105,9 @@ class ArticleServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_article_pb2.StreamIngestResponse], _abc.AsyncIterator[_article_pb2.StreamIngestResponse]]:
         """Ingests articles over a bidirectional stream: articles and deletions go up; acknowledgements and flow
-        control come down. An operation is acknowledged once it is durable and visible to searches. An article
-        that cannot be indexed is acknowledged as REJECTED with the reason; the stream goes on. Sending an
+        control come down. An operation is acknowledged once it is durable and, unless the options say otherwise,
+        visible to searches. An article that cannot be indexed is acknowledged as REJECTED with the reason; the
+        stream goes on. Operations on the same article take effect in the order in which they were sent. Sending an
         article again with the same id and content has no effect (UNCHANGED), so a broken stream is resumed by
         sending again whatever was not acknowledged.
         """

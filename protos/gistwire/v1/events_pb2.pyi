@@ -195,6 +195,8 @@ class Hit(_message.Message):
     SIGNALS_FIELD_NUMBER: _builtins.int
     EXTRACT_FIELD_NUMBER: _builtins.int
     DUPLICATE_IDS_FIELD_NUMBER: _builtins.int
+    HEADLINE_HIGHLIGHTS_FIELD_NUMBER: _builtins.int
+    EXTRACT_HIGHLIGHTS_FIELD_NUMBER: _builtins.int
     hit_id: _builtins.str
     """Identifier of the hit within this stream."""
     extract: _builtins.str
@@ -211,6 +213,14 @@ class Hit(_message.Message):
     def duplicate_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Identifiers of near-duplicates that collapsed under this hit."""
 
+    @_builtins.property
+    def headline_highlights(self) -> _containers.RepeatedCompositeFieldContainer[Global___Highlight]:
+        """Where article.headline has words of the query, in any of their forms. In order and disjoint."""
+
+    @_builtins.property
+    def extract_highlights(self) -> _containers.RepeatedCompositeFieldContainer[Global___Highlight]:
+        """Where extract has words of the query, likewise."""
+
     def __init__(
         self,
         *,
@@ -219,14 +229,42 @@ class Hit(_message.Message):
         signals: Global___Signals | None = ...,
         extract: _builtins.str = ...,
         duplicate_ids: _abc.Iterable[_builtins.str] | None = ...,
+        headline_highlights: _abc.Iterable[Global___Highlight] | None = ...,
+        extract_highlights: _abc.Iterable[Global___Highlight] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "signals", b"signals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "duplicate_ids", b"duplicate_ids", "extract", b"extract", "hit_id", b"hit_id", "signals", b"signals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "duplicate_ids", b"duplicate_ids", "extract", b"extract", "extract_highlights", b"extract_highlights", "headline_highlights", b"headline_highlights", "hit_id", b"hit_id", "signals", b"signals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Hit: _TypeAlias = Hit  # noqa: Y015
+
+@_typing.final
+class Highlight(_message.Message):
+    """A part of a text that stands out. It is never empty and lies within the text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    start: _builtins.int
+    """Number of Unicode code points before it."""
+    end: _builtins.int
+    """Number of Unicode code points up to its end."""
+    def __init__(
+        self,
+        *,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Highlight: _TypeAlias = Highlight  # noqa: Y015
 
 @_typing.final
 class ArticleView(_message.Message):

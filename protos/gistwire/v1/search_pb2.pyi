@@ -316,11 +316,16 @@ class WatchRequest(_message.Message):
     past_hits: _builtins.int
     """Past hits to begin with. Default: 10. Minimum 0, maximum 100."""
     min_similarity: _builtins.float
-    """Least similarity of query and article for a new one to be shown. Default: 0.6. Minimum 0, maximum 1."""
+    """Least similarity of query and article (Signals.dense) for a new article to match. One that has every word of
+    the query, in whatever form, matches in any case; for a query in a script that the encoder does not know,
+    words alone decide. Default: 0.6. Minimum 0 (all match), maximum 1.
+    """
     resume_token: _builtins.str
     """WatchResponse.resume_token of the last event that was handled: the stream goes on after it without loss
-    or repetition. Default: empty, from now. FAILED_PRECONDITION (reason RESUME_TOKEN_EXPIRED) if it is too
-    old. Maximum: 4 096 characters.
+    or repetition. Query, filter and min_similarity must be those of the first call, else INVALID_ARGUMENT
+    (reason RESUME_TOKEN_MISMATCH). A token that was changed is refused with INVALID_ARGUMENT (reason
+    RESUME_TOKEN_INVALID), one of longer ago than the server goes back (24 hours by default) with
+    FAILED_PRECONDITION (reason RESUME_TOKEN_EXPIRED). Default: empty, from now. Maximum: 4 096 characters.
     """
     @_builtins.property
     def summary(self) -> _specs_pb2.SummarySpec:
@@ -353,7 +358,20 @@ Global___WatchRequest: _TypeAlias = WatchRequest  # noqa: Y015
 
 @_typing.final
 class WatchResponse(_message.Message):
-    """One event of SearchService.Watch."""
+    """One event of SearchService.Watch.
+
+    `started` is first. The past comes next: `hits` with all past hits, best first, unless there are none, and for
+    each what becomes of its summary; then `caught_up`. From there on each new article that matches comes as `hits`
+    with this one hit. The deltas of one hit only append; every hit ends in exactly one `summary` or `hit_failed`.
+
+    A new revision of an article is a new article. One that nearly repeats another does not come if that other is
+    among the last 100 articles that were shown. Of one that is deleted nothing more is said.
+
+    A stream that goes on from a resume_token begins with `started` too, and then with what the token's event left
+    open; from the token of a `started` event that is the past as it is by then. Hits keep their hit_id and are not
+    shown again; drafts that were not replaced by a summary begin anew. If an article was corrected or deleted before
+    its summary came, its hit ends in `hit_failed` with NOT_FOUND.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -365,11 +383,14 @@ class WatchResponse(_message.Message):
     HIT_FAILED_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     CAUGHT_UP_FIELD_NUMBER: _builtins.int
+    BOOKMARK_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """1, 2, 3… without gaps."""
     resume_token: _builtins.str
-    """Token for WatchRequest.resume_token."""
+    """Token for WatchRequest.resume_token: everything up to and including this event was handled. At most 4 096
+    characters.
+    """
     @_builtins.property
     def started(self) -> _events_pb2.Started:
         """The watch was accepted."""
@@ -398,6 +419,10 @@ class WatchResponse(_message.Message):
     def caught_up(self) -> Global___CaughtUp:
         """The past was shown; what follows is new."""
 
+    @_builtins.property
+    def bookmark(self) -> Global___Bookmark:
+        """Nothing matched for a while."""
+
     def __init__(
         self,
         *,
@@ -409,13 +434,14 @@ class WatchResponse(_message.Message):
         hit_failed: _events_pb2.HitFailed | None = ...,
         degraded: _events_pb2.Degraded | None = ...,
         caught_up: Global___CaughtUp | None = ...,
+        bookmark: Global___Bookmark | None = ...,
         resume_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caught_up", b"caught_up", "degraded", b"degraded", "event", b"event", "hit_failed", b"hit_failed", "hits", b"hits", "started", b"started", "summary", b"summary", "summary_delta", b"summary_delta"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "caught_up", b"caught_up", "degraded", b"degraded", "event", b"event", "hit_failed", b"hit_failed", "hits", b"hits", "started", b"started", "summary", b"summary", "summary_delta", b"summary_delta"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caught_up", b"caught_up", "degraded", b"degraded", "event", b"event", "hit_failed", b"hit_failed", "hits", b"hits", "resume_token", b"resume_token", "sequence", b"sequence", "started", b"started", "summary", b"summary", "summary_delta", b"summary_delta"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "caught_up", b"caught_up", "degraded", b"degraded", "event", b"event", "hit_failed", b"hit_failed", "hits", b"hits", "resume_token", b"resume_token", "sequence", b"sequence", "started", b"started", "summary", b"summary", "summary_delta", b"summary_delta"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "hits", "summary_delta", "summary", "hit_failed", "degraded", "caught_up"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "hits", "summary_delta", "summary", "hit_failed", "degraded", "caught_up", "bookmark"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -442,3 +468,22 @@ class CaughtUp(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaughtUp: _TypeAlias = CaughtUp  # noqa: Y015
+
+@_typing.final
+class Bookmark(_message.Message):
+    """Nothing matched for a while (5 minutes by default): there is nothing to show but a newer resume_token, so that
+    the last one does not grow too old.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Bookmark: _TypeAlias = Bookmark  # noqa: Y015

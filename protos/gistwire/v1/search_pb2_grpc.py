@@ -72,8 +72,9 @@ class SearchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """Live query: past hits, then each new article that matches as soon as it is searchable.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Live query: past hits, then each new article that matches as soon as it is searchable. WatchResponse gives
+        the rules of the order. The stream lasts until the caller leaves or its deadline passes. A server that shuts
+        down ends it with UNAVAILABLE (reason DRAINING); any replica goes on from the last resume_token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

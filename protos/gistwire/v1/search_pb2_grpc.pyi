@@ -40,8 +40,9 @@ class SearchServiceStub:
     StreamSearch: _grpc.UnaryStreamMultiCallable[_search_pb2.StreamSearchRequest, _search_pb2.StreamSearchResponse]
     """Streams every step of a search as soon as it is known. events.proto gives the rules of the order."""
     Watch: _grpc.UnaryStreamMultiCallable[_search_pb2.WatchRequest, _search_pb2.WatchResponse]
-    """Live query: past hits, then each new article that matches as soon as it is searchable.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Live query: past hits, then each new article that matches as soon as it is searchable. WatchResponse gives
+    the rules of the order. The stream lasts until the caller leaves or its deadline passes. A server that shuts
+    down ends it with UNAVAILABLE (reason DRAINING); any replica goes on from the last resume_token.
     """
 
 @_typing.type_check_only
@@ -56,8 +57,9 @@ class SearchServiceAsyncStub(SearchServiceStub):
     StreamSearch: _aio.UnaryStreamMultiCallable[_search_pb2.StreamSearchRequest, _search_pb2.StreamSearchResponse]  # type: ignore[assignment]
     """Streams every step of a search as soon as it is known. events.proto gives the rules of the order."""
     Watch: _aio.UnaryStreamMultiCallable[_search_pb2.WatchRequest, _search_pb2.WatchResponse]  # type: ignore[assignment]
-    """Live query: past hits, then each new article that matches as soon as it is searchable.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Live query: past hits, then each new article that matches as soon as it is searchable. WatchResponse gives
+    the rules of the order. The stream lasts until the caller leaves or its deadline passes. A server that shuts
+    down ends it with UNAVAILABLE (reason DRAINING); any replica goes on from the last resume_token.
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -87,8 +89,9 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _search_pb2.WatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_search_pb2.WatchResponse], _abc.AsyncIterator[_search_pb2.WatchResponse]]:
-        """Live query: past hits, then each new article that matches as soon as it is searchable.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Live query: past hits, then each new article that matches as soon as it is searchable. WatchResponse gives
+        the rules of the order. The stream lasts until the caller leaves or its deadline passes. A server that shuts
+        down ends it with UNAVAILABLE (reason DRAINING); any replica goes on from the last resume_token.
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

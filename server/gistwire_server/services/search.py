@@ -1,33 +1,35 @@
-"""SearchService: validates, opens the pipeline, writes events."""
+"""SearchService: validates, opens the pipeline or the watch, writes events."""
 
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
 
 import grpc
 from gistwire.v1 import events_pb2, search_pb2, search_pb2_grpc
 
 from gistwire_server.admission import Admission
+from gistwire_server.article_feed import ArticleFeeds
 from gistwire_server.call_log import logged_call
 from gistwire_server.config import ServerConfig
 from gistwire_server.errors import reporting_errors
 from gistwire_server.pipeline import SearchEvent, search_events
-from gistwire_server.services.unsupported import refuse_stream
 from gistwire_server.tenancy import Tenants
-from gistwire_server.validation import plan_search, plan_stream_search
+from gistwire_server.validation import plan_search, plan_stream_search, plan_watch
+from gistwire_server.watch import WatchUpdate, watch_events
 
 
 class SearchService(search_pb2_grpc.SearchServiceServicer):
     """Searches news."""
 
-    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
+    def __init__(self, tenants: Tenants, config: ServerConfig, feeds: ArticleFeeds) -> None:
         limits = config.limits
+        self._feeds = feeds
         self._tenants = tenants
         self._config = config
         self._admission = Admission(
             "search", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
         )
+        self._watch_admission = Admission("watch", at_work=limits.concurrent_watches, waiting=0)
 
     async def StreamSearch(  # noqa: N802 (the contract's name)
         self,
@@ -69,11 +71,27 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
                 return response.message()
 
     async def Watch(  # noqa: N802
-        self, request: search_pb2.WatchRequest, context: grpc.aio.ServicerContext[Any, Any]
+        self,
+        request: search_pb2.WatchRequest,
+        context: grpc.aio.ServicerContext[search_pb2.WatchRequest, search_pb2.WatchResponse],
     ) -> AsyncIterator[search_pb2.WatchResponse]:
-        """Comes with a later version."""
-        async for response in refuse_stream(context, "Watch", search_pb2.WatchResponse):
-            yield response
+        """Streams past hits, and new ones as long as the client stays."""
+        request_id = uuid.uuid4().hex
+        async with reporting_errors(context), logged_call("Watch", request_id):
+            plan = plan_watch(request, self._config, context.time_remaining())
+            engines = await self._tenants.engines_of(context)
+            watch = watch_events(
+                plan,
+                engines,
+                self._feeds.feed(engines),
+                request_id=request_id,
+                resume_token=request.resume_token,
+            )
+            async with self._watch_admission.admit(), aclosing(watch) as updates:
+                sequence = 0
+                async for update in updates:
+                    sequence += 1
+                    yield watch_envelope(sequence, update)
 
 
 def envelope(sequence: int, event: SearchEvent) -> search_pb2.StreamSearchResponse:
@@ -95,6 +113,29 @@ def envelope(sequence: int, event: SearchEvent) -> search_pb2.StreamSearchRespon
             return search_pb2.StreamSearchResponse(sequence=sequence, degraded=event)
         case events_pb2.Completed():
             return search_pb2.StreamSearchResponse(sequence=sequence, completed=event)
+
+
+def watch_envelope(sequence: int, update: WatchUpdate) -> search_pb2.WatchResponse:
+    """Puts an event of a watch into its envelope."""
+    response = search_pb2.WatchResponse(sequence=sequence, resume_token=update.resume_token)
+    match update.event:
+        case events_pb2.Started():
+            response.started.CopyFrom(update.event)
+        case events_pb2.Hits():
+            response.hits.CopyFrom(update.event)
+        case events_pb2.SummaryDelta():
+            response.summary_delta.CopyFrom(update.event)
+        case events_pb2.Summary():
+            response.summary.CopyFrom(update.event)
+        case events_pb2.HitFailed():
+            response.hit_failed.CopyFrom(update.event)
+        case events_pb2.Degraded():
+            response.degraded.CopyFrom(update.event)
+        case search_pb2.CaughtUp():
+            response.caught_up.CopyFrom(update.event)
+        case search_pb2.Bookmark():
+            response.bookmark.SetInParent()
+    return response
 
 
 class _PageOfResults:

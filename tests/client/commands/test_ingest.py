@@ -17,7 +17,42 @@ from google.protobuf.json_format import Parse
 
 from tests.client.commands.conftest import ARTICLES, COMMAND, Gistwire, in_thread
 from tests.client.conftest import ScriptedServer
-from tests.client.scripted_server import Refusal, acknowledgement, acknowledging, flow
+from tests.client.scripted_server import IngestStream, Refusal, acknowledgement, acknowledging, flow
+
+CREATED, REJECTED = IngestAcknowledgement.CREATED, IngestAcknowledgement.REJECTED
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps checkpoints of servers elsewhere out of the user's own folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def answering(**outcomes: IngestAcknowledgement.Outcome.ValueType) -> IngestStream:
+    """A stream that acknowledges the articles it has outcomes for, and fails if there are others."""
+
+    async def stream(
+        requests: AsyncIterator[article_pb2.StreamIngestRequest], context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
+        yield flow(100)
+        left_out = False
+        async for request in requests:
+            if request.upsert.id in outcomes:
+                yield acknowledgement(request.sequence, outcomes[request.upsert.id])
+            else:
+                left_out = True
+        if left_out:
+            await Refusal(grpc.StatusCode.INTERNAL, "the server fails").abort(context)
+        yield article_pb2.StreamIngestResponse(completed=article_pb2.IngestCompleted())
+
+    return stream
+
+
+def ids_sent(server: ScriptedServer) -> list[str]:
+    """The articles that were sent since this was last asked."""
+    ids = [article.id for article in server.articles.sent]
+    server.articles.sent.clear()
+    return ids
 
 
 def dead_letters(path: Path) -> list[dict[str, Any]]:
@@ -174,3 +209,114 @@ async def test_an_article_is_sent_while_standard_input_is_still_open(server: Scr
     output, _ = await process.communicate()
     assert json.loads(output) == {"completed": {"created": "1"}}
     assert process.returncode == ExitStatus.DONE
+
+
+async def test_an_interrupted_run_is_resumed_behind_what_was_acknowledged(
+    server: ScriptedServer, gistwire: Gistwire, write_articles: Callable[..., Path]
+) -> None:
+    server.articles.streams = [answering(a1=CREATED, a3=CREATED), answering(a2=CREATED, a3=CREATED)]
+    command = ("ingest", write_articles(*ARTICLES), "--target", server.target)
+    failed = await in_thread(gistwire, *command)
+    assert failed.status == ExitStatus.FAILED
+    assert ids_sent(server) == ["a1", "a2", "a3"]
+    resumed = await in_thread(gistwire, *command)
+    assert resumed.status == ExitStatus.DONE
+    assert resumed.errors == f"resuming {command[1]} at line 2\n"
+    assert ids_sent(server) == ["a2", "a3"]
+
+
+async def test_what_an_interrupted_run_had_refused_is_kept_once(
+    server: ScriptedServer, gistwire: Gistwire, write_articles: Callable[..., Path], tmp_path: Path
+) -> None:
+    server.articles.streams = [answering(a3=REJECTED), answering(a1=CREATED, a2=REJECTED, a3=REJECTED)]
+    news = write_articles(ARTICLES[0], "{garbage", *ARTICLES[1:])
+    command = ("ingest", news, "--target", server.target, "--dead-letter", tmp_path / "letters")
+    assert (await in_thread(gistwire, *command)).status == ExitStatus.FAILED
+    resumed = await in_thread(gistwire, *command)
+    assert sorted(letter["line"] for letter in dead_letters(tmp_path / "letters")) == [2, 3, 4]
+    assert resumed.output.endswith(f"3 rejected (see {tmp_path / 'letters'})\n")
+
+
+async def test_a_run_that_came_to_its_end_is_not_resumed(
+    server: ScriptedServer, gistwire: Gistwire, write_articles: Callable[..., Path]
+) -> None:
+    server.articles.streams = [acknowledging(), acknowledging()]
+    command = ("ingest", write_articles(*ARTICLES), "--target", server.target)
+    for _ in range(2):
+        outcome = await in_thread(gistwire, *command)
+        assert (outcome.status, outcome.errors) == (ExitStatus.DONE, "")
+        assert ids_sent(server) == ["a1", "a2", "a3"]
+
+
+@pytest.mark.parametrize("change", ["--no-checkpoint", "content", "--checkpoint"])
+async def test_a_run_begins_anew_if_it_is_told_to_or_knows_no_better(
+    server: ScriptedServer,
+    gistwire: Gistwire,
+    write_articles: Callable[..., Path],
+    tmp_path: Path,
+    change: str,
+) -> None:
+    server.articles.streams = [answering(a1=CREATED), acknowledging()]
+    command: list[object] = ["ingest", write_articles(*ARTICLES), "--target", server.target]
+    await in_thread(gistwire, *command)
+    if change == "content":
+        write_articles({**ARTICLES[0], "headline": "Harbour crane collapses in Corran"}, *ARTICLES[1:])
+    else:
+        command += [change, tmp_path / "other.db"] if change == "--checkpoint" else [change]
+    ids_sent(server)
+    outcome = await in_thread(gistwire, *command)
+    assert (outcome.status, outcome.errors) == (ExitStatus.DONE, "")
+    assert ids_sent(server) == ["a1", "a2", "a3"]
+
+
+async def test_sources_before_the_interruption_are_left_out(
+    server: ScriptedServer, gistwire: Gistwire, write_articles: Callable[..., Path], tmp_path: Path
+) -> None:
+    first = write_articles(*ARTICLES[:2]).rename(tmp_path / "first.jsonl")
+    command = ("ingest", first, write_articles(ARTICLES[2]), "--target", server.target)
+    server.articles.streams = [answering(a1=CREATED, a2=CREATED), acknowledging()]
+    assert (await in_thread(gistwire, *command)).status == ExitStatus.FAILED
+    ids_sent(server)
+    resumed = await in_thread(gistwire, *command)
+    assert resumed.errors == f"{first} was indexed to its end by the run that is resumed\n"
+    assert ids_sent(server) == ["a3"]
+
+
+def test_checkpoints_of_an_embedded_index_lie_with_it(
+    gistwire: Gistwire, write_articles: Callable[..., Path], tmp_path: Path
+) -> None:
+    gistwire("ingest", write_articles(*ARTICLES), "--data-dir", tmp_path / "data")
+    assert (tmp_path / "data" / "ingest-checkpoints.db").is_file()
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_checkpoint_file_that_is_none_fails_the_run(
+    gistwire: Gistwire, write_articles: Callable[..., Path], tmp_path: Path
+) -> None:
+    news = write_articles(*ARTICLES)
+    outcome = gistwire("ingest", news, "--data-dir", tmp_path / "data", "--checkpoint", news)
+    assert outcome.status == ExitStatus.FAILED
+    assert "news.jsonl cannot be used" in outcome.errors
+    assert len(news.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("visibility", ["immediate", "awaited", "eventual"])
+async def test_the_server_is_told_when_articles_are_to_be_visible(
+    server: ScriptedServer, gistwire: Gistwire, write_articles: Callable[..., Path], visibility: str
+) -> None:
+    told: list[str] = []
+
+    async def stream(
+        requests: AsyncIterator[article_pb2.StreamIngestRequest], context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
+        yield flow(4)
+        async for request in requests:
+            if request.HasField("options"):
+                told.append(article_pb2.IngestOptions.Visibility.Name(request.options.visibility))
+            yield acknowledgement(request.sequence)
+        yield article_pb2.StreamIngestResponse(completed=article_pb2.IngestCompleted())
+
+    server.articles.streams = [stream]
+    news = write_articles(*ARTICLES)
+    await in_thread(gistwire, "ingest", news, "--target", server.target, "--visibility", visibility)
+    assert told == [visibility.upper()]

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from gistwire_indexer.article import Article
 from gistwire_indexer.embedded.columns import FilterColumns
-from gistwire_indexer.encoding import decode_embeddings, encode_embedding, to_microseconds, to_signed
 from gistwire_indexer.embedded.storage import Storage
 from gistwire_indexer.embedded.working_set import WorkingSet
+from gistwire_indexer.encoding import decode_embeddings, encode_embedding, to_microseconds, to_signed
 from gistwire_indexer.filter import Filter
 from gistwire_indexer.index import ArticleToIndex
 from gistwire_models.encoder import Embedding

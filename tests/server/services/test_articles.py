@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Iterable
 import grpc
 import pytest
 from gistwire.v1 import article_pb2, article_pb2_grpc, search_pb2, search_pb2_grpc
+from gistwire_indexer.errors import IndexUnavailableError
+from gistwire_indexer.index import ArticleToIndex, Visibility
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -162,6 +164,118 @@ async def test_a_malformed_operation_ends_the_stream_after_what_came_before(
     assert refusal.code == grpc.StatusCode.INVALID_ARGUMENT
     assert refusal.fields == [field]
     assert acknowledged == [each.sequence for each in operations[:-1]]
+
+
+def options(visibility: int) -> article_pb2.IngestOptions:
+    return article_pb2.IngestOptions(visibility=visibility)  # type: ignore[arg-type]  # unknown ones, too
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_options_come_with_the_first_operation_or_before_it(service: Service, *, alone: bool) -> None:
+    eventual = options(article_pb2.IngestOptions.EVENTUAL)
+    first = upsert(1, "g1")
+    if not alone:
+        first.options.CopyFrom(eventual)
+    acknowledged, _ = await ingest(
+        service, [*([Operation(options=eventual)] * alone), first, upsert(2, "g2")]
+    )
+    assert [acknowledged[number].outcome for number in (1, 2)] == [Ack.CREATED, Ack.CREATED]
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        (None, Visibility.AWAITED),
+        (article_pb2.IngestOptions.VISIBILITY_UNSPECIFIED, Visibility.AWAITED),
+        (article_pb2.IngestOptions.IMMEDIATE, Visibility.IMMEDIATE),
+        (article_pb2.IngestOptions.AWAITED, Visibility.AWAITED),
+        (article_pb2.IngestOptions.EVENTUAL, Visibility.EVENTUAL),
+    ],
+)
+async def test_articles_are_written_as_visible_as_was_asked_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch, asked: int | None, given: Visibility
+) -> None:
+    seen = []
+    write = service.bench.index.write
+
+    async def watched(articles: list[ArticleToIndex], *, visibility: Visibility) -> object:
+        seen.append(visibility)
+        return await write(articles, visibility=visibility)
+
+    monkeypatch.setattr(service.bench.index, "write", watched)
+    await ingest(service, [*([] if asked is None else [Operation(options=options(asked))]), upsert(1, "g1")])
+    assert seen == [given]
+
+
+@pytest.mark.parametrize(
+    ("operations", "field", "acknowledged"),
+    [
+        ([Operation(options=options(9)), upsert(1, "g1")], "options.visibility", 0),
+        ([upsert(1, "g1"), Operation(options=options(1))], "options", 1),
+        ([Operation(options=options(1)), Operation(options=options(1))], "options", 0),
+    ],
+)
+async def test_options_that_make_no_sense_end_the_stream(
+    service: Service, operations: list[article_pb2.StreamIngestRequest], field: str, acknowledged: int
+) -> None:
+    count = 0
+    call = stub(service).StreamIngest(iter(operations))
+
+    async def read() -> None:
+        nonlocal count
+        async for response in call:
+            count += response.HasField("acknowledgement")
+
+    refusal = await refused(read())
+    assert refusal.code == grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.fields == [field]
+    assert count == acknowledged
+
+
+async def test_the_next_batch_is_embedded_while_one_is_written(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, may_end, began = service.bench.index.write, asyncio.Event(), asyncio.Event()
+
+    async def slow(articles: list[ArticleToIndex], *, visibility: Visibility) -> object:
+        began.set()
+        await may_end.wait()
+        return await write(articles, visibility=visibility)
+
+    monkeypatch.setattr(service.bench.index, "write", slow)
+    call = stub(service).StreamIngest()
+    responses = aiter(call)
+    assert (await anext(responses)).HasField("flow")
+    await call.write(upsert(1, "h1", "Tram line opens"))
+    await began.wait()
+    await call.write(upsert(2, "h2", "Tram line shut"))
+    async with asyncio.timeout(10):
+        while len(service.bench.encoder.encoded) < 2:
+            await asyncio.sleep(0)
+    may_end.set()
+    await call.done_writing()
+    rest = [response async for response in responses]
+    assert [each.acknowledgement.sequence for each in rest[:-1]] == [1, 2]
+
+
+async def test_what_was_carried_out_before_a_failure_is_acknowledged(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = service.bench.index.write
+
+    async def failing(articles: list[ArticleToIndex], *, visibility: Visibility) -> object:
+        if articles[0].article.id == "i2":
+            raise IndexUnavailableError("gone")
+        return await write(articles, visibility=visibility)
+
+    monkeypatch.setattr(service.bench.index, "write", failing)
+    call = stub(service).StreamIngest()
+    responses = aiter(call)
+    await anext(responses)
+    await call.write(upsert(1, "i1"))
+    assert (await anext(responses)).acknowledgement.sequence == 1
+    await call.write(upsert(2, "i2"))
+    assert (await refused(anext(responses))).code == grpc.StatusCode.UNAVAILABLE
 
 
 async def test_the_sender_is_held_back_while_the_work_is_slow(service: Service) -> None:

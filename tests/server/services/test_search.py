@@ -160,13 +160,3 @@ async def test_an_index_that_does_not_answer_is_unavailable(service: Service) ->
     refusal = await refused(stream(service, Request(query="harbour")))
     assert refusal.code == grpc.StatusCode.UNAVAILABLE
     assert refusal.info.reason == "INDEX_UNAVAILABLE"
-
-
-async def test_watch_says_that_it_comes_later(service: Service) -> None:
-    async def watch() -> None:
-        async for _ in stub(service).Watch(search_pb2.WatchRequest(query="harbour")):
-            pytest.fail("an event")
-
-    refusal = await refused(watch())
-    assert refusal.code == grpc.StatusCode.UNIMPLEMENTED
-    assert refusal.info.reason == "NOT_IMPLEMENTED"

@@ -1,0 +1,29 @@
+"""Where a text has words of the query: `QueryHighlighter` makes the highlights of hits."""
+
+from gistwire.v1 import events_pb2
+from gistwire_indexer.analysis import analyze_query, locate_terms
+
+
+class QueryHighlighter:
+    """Finds the words of one query by the analysis of lexical retrieval, so that their other forms are found too."""
+
+    def __init__(self, query: str) -> None:
+        self._terms = frozenset(analyze_query(query))
+
+    def highlights(self, text: str, language: str) -> list[events_pb2.Highlight]:
+        """Returns where `text` has words of the query, in order, disjoint, and not touching each other.
+
+        Args:
+            text: any text.
+            language: ISO 639 code of its language; ``"und"`` if it is not known.
+        """
+        merged: list[events_pb2.Highlight] = []
+        for located in locate_terms(text, language):
+            if located.term not in self._terms:
+                continue
+            # Bigrams of one word overlap, and words of scripts without spaces touch.
+            if merged and located.start <= merged[-1].end:
+                merged[-1].end = max(merged[-1].end, located.end)
+            else:
+                merged.append(events_pb2.Highlight(start=located.start, end=located.end))
+        return merged
