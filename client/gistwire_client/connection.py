@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -16,17 +16,36 @@ PRIVATE_SOCKET = "unix"
 
 
 @asynccontextmanager
-async def connect(target: str | None, data_dir: Path) -> AsyncIterator[GistwireClient]:
-    """Connects to the server at `target`; if there is none, to one in this process over `data_dir`."""
+async def connect(
+    target: str | None, data_dir: Path, tenant: str | None = None
+) -> AsyncIterator[GistwireClient]:
+    """Connects to a server.
+
+    Args:
+        target: where it is; None for one in this process.
+        data_dir: the folder over which that one runs.
+        tenant: whose articles all calls are about; None for the default tenant.
+
+    Raises:
+        UnreachableError: the server in this process cannot start.
+        click.UsageError: `tenant` makes no sense.
+    """
     async with AsyncExitStack() as stack:
         if target is None:
-            target = await stack.enter_async_context(embedded_server(data_dir, listen=PRIVATE_SOCKET))
-        yield await stack.enter_async_context(GistwireClient(target))
+            tenants = () if tenant is None else (tenant,)
+            server = embedded_server(data_dir, listen=PRIVATE_SOCKET, tenants=tenants)
+            target = await stack.enter_async_context(server)
+        yield await stack.enter_async_context(GistwireClient(target, tenant=tenant))
 
 
 @asynccontextmanager
-async def embedded_server(data_dir: Path, *, listen: str) -> AsyncIterator[str]:
+async def embedded_server(data_dir: Path, *, listen: str, tenants: Sequence[str] = ()) -> AsyncIterator[str]:
     """Runs a server in this process, and gives the target at which it listens.
+
+    Args:
+        data_dir: the folder of the index.
+        listen: as the configuration has it.
+        tenants: tenants besides the default one.
 
     Raises:
         UnreachableError: it cannot start.
@@ -42,7 +61,7 @@ async def embedded_server(data_dir: Path, *, listen: str) -> AsyncIterator[str]:
     _keep_log_off_standard_output()
     async with AsyncExitStack() as stack:
         try:
-            config = load_config(None, data_dir=data_dir, listen=listen)
+            config = load_config(None, data_dir=data_dir, listen=listen, tenants=tuple(tenants))
             server = await stack.enter_async_context(running_server(config))
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from error

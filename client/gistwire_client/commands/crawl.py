@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from gistwire_client.client import GistwireClient
-from gistwire_client.commands.options import check_location, data_dir_option, json_option, target_option
+from gistwire_client.commands.options import (
+    check_location,
+    data_dir_option,
+    json_option,
+    target_option,
+    tenant_option,
+)
 from gistwire_client.connection import connect
 from gistwire_client.errors import CallFailedError, GistwireClientError, RequestRefusedError, UnreachableError
 from gistwire_client.exit_status import run_to_end
@@ -58,6 +64,7 @@ _Crawl: TypeAlias = Callable[["Crawler"], Coroutine[Any, Any, None]]
 @click.option("--check", is_flag=True, help="Only check the configuration, and print the plan.")
 @data_dir_option
 @target_option
+@tenant_option
 @click.option(
     "--state",
     "state_file",
@@ -83,6 +90,7 @@ def crawl(
     check: bool,
     data_dir: Path,
     target: str | None,
+    tenant: str | None,
     state_file: Path | None,
     dead_letter: Path | None,
     as_json: bool,
@@ -110,7 +118,7 @@ def crawl(
             session = _Session(configuration, state, dead_letters, as_json=as_json)
 
             async def connect_and_crawl() -> None:
-                async with connect(target, data_dir) as client:
+                async with connect(target, data_dir, tenant) as client:
                     # Who cannot be reached at all is told at once, not when the first feed was read.
                     await client.health()
                     await _until_terminated(session.run_once(client) if once else session.run(client))

@@ -16,7 +16,13 @@ from platformdirs import user_state_dir
 
 from gistwire_client.checkpoints import CheckpointFile
 from gistwire_client.client import GistwireClient
-from gistwire_client.commands.options import check_location, data_dir_option, json_option, target_option
+from gistwire_client.commands.options import (
+    check_location,
+    data_dir_option,
+    json_option,
+    target_option,
+    tenant_option,
+)
 from gistwire_client.connection import connect
 from gistwire_client.exit_status import run_to_end
 from gistwire_client.ingestion import IngestEvent
@@ -56,6 +62,7 @@ _COUNTED_CHUNK_BYTES = 1 << 20
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE... | -")
 @data_dir_option
 @target_option
+@tenant_option
 @click.option(
     "--format",
     "format_name",
@@ -95,6 +102,7 @@ def ingest(
     sources: tuple[str, ...],
     data_dir: Path,
     target: str | None,
+    tenant: str | None,
     format_name: str,
     dead_letter: Path | None,
     visibility: str,
@@ -115,14 +123,14 @@ def ingest(
     options = IngestOptions(visibility=IngestOptions.Visibility.Value(visibility.upper()))
     if checkpoint is None:
         checkpoint = (Path(user_state_dir("gistwire")) if target else data_dir) / _CHECKPOINTS
-    # What was acknowledged by one server says nothing of another.
-    destination = target or str(data_dir.resolve())
+    # What was acknowledged by one server, or for one tenant, says nothing of another.
+    destination = (target or str(data_dir.resolve())) + (f" of {tenant}" if tenant else "")
     if not any(Path(source).is_file() for source in sources) or (no_checkpoint and not checkpoint.exists()):
         checkpoint = None
 
     async def connect_and_ingest() -> None:
         async with (
-            connect(target, data_dir) as client,
+            connect(target, data_dir, tenant) as client,
             _source_progress(checkpoint, destination, sources, resume=not no_checkpoint) as progress,
         ):
             articles = SourceArticles(sources, SourceFormat(format_name), dead_letter or default, progress)

@@ -58,6 +58,17 @@ def filter_option(command: _Command) -> _Command:
     )(command)
 
 
+def tenant_option(command: _Command) -> _Command:
+    """``--tenant``: whose articles the command is about."""
+    return click.option(
+        "--tenant",
+        metavar="NAME",
+        envvar="GISTWIRE_TENANT",
+        show_envvar=True,
+        help="Whose articles; a server elsewhere must know the tenant.  [default: the default tenant]",
+    )(command)
+
+
 def json_option(command: _Command) -> _Command:
     """``--json``: one event a line."""
     return click.option("--json", "as_json", is_flag=True, help="Print one event a line, as proto3 JSON.")(

@@ -16,6 +16,7 @@ from gistwire_client.commands.options import (
     json_option,
     summaries_option,
     target_option,
+    tenant_option,
 )
 from gistwire_client.connection import connect
 from gistwire_client.exit_status import run_to_end
@@ -35,6 +36,7 @@ Examples:
 @click.argument("query")
 @data_dir_option
 @target_option
+@tenant_option
 @click.option("--limit", type=click.IntRange(1, 100), default=10, show_default=True, help="Hits wanted.")
 @summaries_option
 @filter_option
@@ -57,6 +59,7 @@ def search(
     query: str,
     data_dir: Path,
     target: str | None,
+    tenant: str | None,
     limit: int,
     summaries: str,
     filter_: str,
@@ -74,7 +77,7 @@ def search(
     )
 
     async def connect_and_search() -> None:
-        async with connect(target, data_dir) as client:
+        async with connect(target, data_dir, tenant) as client:
             view = open_view(as_json=as_json)
             await show_search(client, view, query, top_k=limit, timeout_s=timeout_s, **options)
 

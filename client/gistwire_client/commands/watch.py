@@ -16,6 +16,7 @@ from gistwire_client.commands.options import (
     json_option,
     summaries_option,
     target_option,
+    tenant_option,
 )
 from gistwire_client.connection import connect
 from gistwire_client.exit_status import run_to_end
@@ -40,6 +41,7 @@ started again, and shows what came in the meantime.
 @click.argument("query")
 @data_dir_option
 @target_option
+@tenant_option
 @click.option(
     "--past", "past_hits", type=click.IntRange(0, 100), default=10, show_default=True, help="Past hits first."
 )
@@ -69,6 +71,7 @@ def watch(
     query: str,
     data_dir: Path,
     target: str | None,
+    tenant: str | None,
     past_hits: int,
     min_similarity: float | None,
     summaries: str,
@@ -95,7 +98,7 @@ def watch(
     async def connect_and_watch() -> None:
         if state is not None:
             request.resume_token = await asyncio.to_thread(state.load)
-        async with connect(target, data_dir) as client:
+        async with connect(target, data_dir, tenant) as client:
             await _show_watch(client, open_watch_view(as_json=as_json), request, state)
 
     run_to_end(connect_and_watch())

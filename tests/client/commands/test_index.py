@@ -56,6 +56,22 @@ def test_index_in_a_cluster_is_rebuilt(gistwire: Gistwire, config: Path) -> None
     assert "articles.000002 serves 0 articles instead of" in outcome.output
 
 
+def test_tenants_of_a_folder_share_nothing(
+    gistwire: Gistwire, write_articles: Callable[..., Path], data_dir: Path
+) -> None:
+    red = {"id": "red", "headline": "Harbour of the red tenant"}
+    ingested = gistwire("ingest", write_articles(red), "--data-dir", data_dir, "--tenant", "red")
+    assert ingested.status == ExitStatus.DONE
+    found = {}
+    for tenant in ([], ["--tenant", "red"], ["--tenant", "blue"]):
+        outcome = gistwire(
+            "search", "harbour", "--summaries", "none", "--json", "--data-dir", data_dir, *tenant
+        )
+        [hits] = [event["hits"] for event in outcome.events if "hits" in event]
+        found[tuple(tenant[1:])] = {hit["article"]["id"] for hit in hits.get("hits", [])}
+    assert found == {(): {"a1", "a2", "a3"}, ("red",): {"red"}, ("blue",): set()}
+
+
 def test_unknown_tenant_name_is_a_usage_error(gistwire: Gistwire, tmp_path: Path) -> None:
     outcome = gistwire("index", "status", "--tenant", "No Name", "--data-dir", tmp_path)
     assert outcome.status == ExitStatus.USAGE

@@ -66,10 +66,15 @@ def test_a_data_folder_that_cannot_be_made_has_failed(gistwire: Gistwire, tmp_pa
     assert "the server cannot run" in outcome.errors
 
 
-@pytest.mark.parametrize("option", [("--index", "elasticsearch"), ("--models", "triton")])
-def test_what_later_versions_bring_is_a_usage_error(
-    gistwire: Gistwire, tmp_path: Path, option: tuple[str, str]
-) -> None:
-    outcome = gistwire("serve", *option, "--data-dir", tmp_path)
+def test_what_later_versions_bring_is_a_usage_error(gistwire: Gistwire, tmp_path: Path) -> None:
+    outcome = gistwire("serve", "--models", "triton", "--data-dir", tmp_path)
     assert outcome.status == ExitStatus.USAGE
-    assert option[1] in outcome.errors
+    assert "triton" in outcome.errors
+
+
+def test_cluster_that_cannot_be_reached_is_said_to_be_so(gistwire: Gistwire, tmp_path: Path) -> None:
+    config = tmp_path / "gistwire.toml"
+    config.write_text(f'data_dir = "{tmp_path}"\n[elasticsearch]\nurls = ["http://127.0.0.1:9"]\n')
+    outcome = gistwire("serve", "--index", "elasticsearch", "--config", config)
+    assert outcome.status == ExitStatus.FAILED
+    assert "Elasticsearch cannot be reached" in outcome.errors
