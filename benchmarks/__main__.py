@@ -62,7 +62,7 @@ def quality(sources: tuple[str, ...]) -> None:
     help="Size of the index; repeatable.",
 )
 @click.option("--searches", type=click.IntRange(2), default=200, help="Searches for each figure.")
-@click.option("--keep", is_flag=True, help="Leave the index there.")
+@click.option("--keep", is_flag=True, help="Leave the index there, for a later run.")
 @click.argument("sources", nargs=-1)
 def growth(
     *, url: str, prefix: str, sizes: tuple[int, ...], searches: int, keep: bool, sources: tuple[str, ...]

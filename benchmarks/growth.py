@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -37,7 +38,10 @@ _MAX_EMBEDDED = 20_000
 def measure_growth(
     url: str, prefix: str, sizes: Sequence[int], sources: Sequence[str], searches: int, *, keep: bool
 ) -> None:
-    """Prints the figures at each size of the index; the index goes afterwards unless it is to be kept."""
+    """Prints the figures at each size of the index; the index goes afterwards unless it is to be kept.
+
+    An index that an earlier run kept, of the same sources, is measured as it is, and written on.
+    """
     print(describe_machine())
     articles = read_articles(sources)
     # Every tenth is only searched for, so that no query finds itself.
@@ -74,11 +78,16 @@ async def _measure(
         try:
             corpus = _Corpus(base, await _embed(engines, base), sizes[-1])
             asked = await engines.encoder.encode(list(queries), priority=Priority.QUERY)
-            written = 0
+            written = (await engines.index.statistics()).articles
+            corpus.skip(written)
             for size in sizes:
-                took_s = await _write(engines.index, corpus, written, size)
+                if size < written:
+                    continue
                 print(f"\n{size} articles")
-                print(f"  write             {(size - written) / took_s:8.0f} articles/s, embedded already")
+                if size > written:
+                    took_s = await _write(engines.index, corpus, written, size)
+                    rate = (size - written) / took_s
+                    print(f"  write             {rate:8.0f} articles/s, embedded already")
                 written = size
                 await store.client.indices.refresh(index=store.names(DEFAULT_TENANT).read)
                 figures = await engines.index.statistics()
@@ -109,6 +118,11 @@ class _Corpus:
                 direction = noise.normal(size=vector.shape)
                 vector = vector / np.linalg.norm(vector) + _NOISE * direction / np.linalg.norm(direction)
             self.embeddings[place] = vector / np.linalg.norm(vector)
+
+    def skip(self, count: int) -> None:
+        """Passes over articles that an earlier run has left in the index."""
+        for _ in islice(self._articles, count):
+            pass
 
     def batch(self, start: int, end: int) -> list[ArticleToIndex]:
         """Returns articles, which are made as they are asked for: in order, each once."""

@@ -82,10 +82,6 @@ class FeedReader:
         self._poller = poller
         self._next = poller.item_count
 
-    def skip_to_end(self) -> None:
-        """Goes on with what is not there yet."""
-        self._next = self._poller.item_count
-
     def check_open(self) -> None:
         """Raises DrainingError if the feed was closed."""
         self._poller.check()
@@ -108,7 +104,7 @@ class FeedReader:
             await self._poller.changed()
         self._poller.check()
         items = self._poller.items_from(self._next)
-        self.skip_to_end()
+        self._next = self._poller.item_count
         return items
 
     async def wait_until_settled(self, stamp: datetime) -> None:

@@ -175,7 +175,7 @@ class IndexPoller:
         began = self.clock()
         whole = self._polls % _POLLS_PER_WHOLE_OVERLAP == 0
         if whole:
-            await self._read_from(self._last_whole)
+            await self._read_from(self._last_whole - self._overlap)
             self._settle(began)
         else:
             await self._read_from(self._last - self._overlap * _SHORT_LOOKBACK_SHARE)

