@@ -1,6 +1,7 @@
 """Servers over one index, with a clock and polls that a test moves; `open_index` says on which index."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from gistwire.v1 import events_pb2
 from gistwire_indexer.article import Article
+from gistwire_indexer.elasticsearch import ElasticsearchSettings, ElasticsearchStore
 from gistwire_indexer.embedded import EmbeddedIndex
 from gistwire_indexer.filter import Filter
 from gistwire_indexer.index import ArticleIndex, ArticleToIndex
@@ -34,9 +36,11 @@ OpenIndex = Callable[[], AbstractAsyncContextManager[ArticleIndex]]
 """Opens a new, empty index."""
 
 
-@pytest.fixture(params=["embedded"])
-def open_index(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
+@pytest.fixture(params=["embedded", "elasticsearch"])
+def open_index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
     """The indices that a watch is tested on."""
+    if request.param == "elasticsearch":
+        return _in_cluster(request.getfixturevalue("elasticsearch_server").url)
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[ArticleIndex]:
@@ -46,6 +50,23 @@ def open_index(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
             yield index
         finally:
             await index.close()
+
+    return opened
+
+
+def _in_cluster(url: str) -> OpenIndex:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[ArticleIndex]:
+        settings = ElasticsearchSettings(
+            urls=(url,), prefix=f"watch-{secrets.token_hex(4)}", refresh_interval_s=0.2
+        )
+        store = ElasticsearchStore(settings, model=ENCODER.model, dimension=ENCODER.dimension)
+        try:
+            yield await store.tenant("default")
+            names = list(await store.client.indices.get(index=f"{settings.prefix}.*"))
+            await store.client.indices.delete(index=names)
+        finally:
+            await store.close()
 
     return opened
 
