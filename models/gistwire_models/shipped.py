@@ -12,6 +12,16 @@ _CHECKOUT = Path(__file__).parents[2] / "model_repo"
 _ACTIVE_FILE = "active.json"
 
 
+def default_encoder_folder() -> Path:
+    """Returns the folder of the text encoder that comes with Gistwire.
+
+    Raises:
+        ModelNotFoundError: it is neither in the package nor in the checkout.
+        ModelFormatError: what says which version is served cannot be read.
+    """
+    return _served("encoder")
+
+
 def default_summarizer_folder() -> Path:
     """Returns the folder of the summarizer that comes with Gistwire.
 

@@ -27,9 +27,9 @@ from gistwire.v1 import (
 from gistwire_indexer.index import DEFAULT_TENANT, ArticleStore
 from gistwire_models.combined_summarizer import CombinedSummarizer
 from gistwire_models.extractive import ExtractiveSummarizer
-from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
+from gistwire_models.local_encoder import LocalEncoder
 from gistwire_models.local_summarizer import LocalSummarizer
-from gistwire_models.shipped import default_summarizer_folder, served_model_folder
+from gistwire_models.shipped import default_encoder_folder, default_summarizer_folder, served_model_folder
 from gistwire_models.summarizer import Summarizer
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection

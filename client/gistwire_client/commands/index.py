@@ -150,7 +150,8 @@ async def _open_store(
     data_dir: Path, config_file: Path | None
 ) -> AsyncIterator[tuple["ServerConfig", "ArticleStore", "LocalEncoder"]]:
     """Opens the store of a configuration, with the encoder that its indices are for."""
-    from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder  # noqa: PLC0415
+    from gistwire_models.local_encoder import LocalEncoder  # noqa: PLC0415
+    from gistwire_models.shipped import default_encoder_folder  # noqa: PLC0415
     from gistwire_server.config import load_config  # noqa: PLC0415
     from gistwire_server.storage import open_store  # noqa: PLC0415
 

@@ -30,6 +30,7 @@ RECIPE = EncoderRecipe(
     temperature=0.1,
     learning_rate=1e-2,
     frozen_layers=1,
+    anchor_weight=0.1,
     mixed_precision="off",
     max_headline_tokens=8,
     max_body_tokens=12,

@@ -5,7 +5,12 @@ import math
 import msgspec
 import pytest
 import torch
-from gistwire_training.encoder.contrastive import contrastive_loss, learning_rate_factor, parameter_groups
+from gistwire_training.encoder.contrastive import (
+    anchor_loss,
+    contrastive_loss,
+    learning_rate_factor,
+    parameter_groups,
+)
 from gistwire_training.encoder.network import SentenceEncoder
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +58,13 @@ def test_the_loss_pulls_own_bodies_closer() -> None:
     assert bodies.grad is not None
     moved = bodies.detach() - 0.01 * bodies.grad
     assert ((headlines * moved).sum(dim=1) > (headlines * bodies.detach()).sum(dim=1)).all()
+
+
+def test_texts_at_their_anchors_cost_nothing_and_others_by_their_angle() -> None:
+    anchors = torch.eye(2)
+    assert float(anchor_loss(anchors, anchors)) == 0
+    moved = torch.tensor([[0.6, 0.8], [0.0, 1.0]])
+    assert float(anchor_loss(moved, anchors)) == pytest.approx(0.2)
 
 
 @given(st.integers(1, 300), st.floats(0, 0.9))

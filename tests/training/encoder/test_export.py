@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from gistwire_models.encoder_folder import read_description
+from gistwire_models.shipped import default_encoder_folder
 from gistwire_training.encoder import export_encoder, measure_parity, write_encoder
 from gistwire_training.encoder.network import SentenceEncoder
+from gistwire_training.registry import read_version, verify_version
 from transformers import BertModel
 
 from tests.training.encoder.conftest import NOISE, TOPICS, write_tiny_encoder
@@ -51,3 +53,10 @@ def test_parity_tells_another_encoder(encoder: SentenceEncoder, tmp_path: Path) 
     export_encoder(write_tiny_encoder(tmp_path / "other", seed=2), tmp_path / "int8", name="tiny")
     write_encoder(encoder, tmp_path / "written")
     assert measure_parity(tmp_path / "written", tmp_path / "int8", TEXTS) < 0.9
+
+
+def test_the_encoder_in_this_repository_is_as_it_was_recorded() -> None:
+    version = read_version(default_encoder_folder().parents[1], "encoder", 1)
+    verify_version(version)
+    assert version.checksums is not None
+    assert sum(each.size_bytes for each in version.checksums.values()) < 30_000_000

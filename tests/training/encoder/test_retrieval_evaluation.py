@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
+import gistwire_training
 import numpy as np
 import pytest
+from gistwire_indexer.analysis import analyze
 from gistwire_models.encoder import Embedding
-from gistwire_training.encoder import compare_encoders, judged_sets, known_items
+from gistwire_training.encoder import compare_encoders, judged_sets, known_items, read_judged_set
 from gistwire_training.encoder.retrieval_evaluation import RetrievalSet, estimate_mean, measure_ranking
 from gistwire_training.errors import TrainingDataError
 from gistwire_training.pairs import Pair
@@ -53,8 +56,8 @@ def test_known_items_are_whole_pairs() -> None:
 
 
 def test_judged_queries_are_those_of_the_sample_corpus() -> None:
-    first, second = judged_sets()
-    assert [len(first.queries), len(second.queries)] == [20, 20]
+    chinese, first, second = judged_sets()
+    assert [len(each.queries) for each in (chinese, first, second)] == [12, 20, 20]
     assert len(first.documents) == 125
     assert first.name == "judged queries, english-1"
     place = next(iter(first.relevant[0]))
@@ -63,6 +66,57 @@ def test_judged_queries_are_those_of_the_sample_corpus() -> None:
     assert all(
         grade in (1, 2) for relevant in [*first.relevant, *second.relevant] for grade in relevant.values()
     )
+
+
+ARTICLES = """\
+{"id": "a", "headline": "Old", "body": "x"}
+{"id": "b", "headline": "B"}
+{"id": "a", "headline": "New"}
+"""
+
+
+def test_judged_queries_are_read_with_the_articles_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "news.jsonl").write_text(ARTICLES)
+    (tmp_path / "queries.jsonl").write_text('{"query": "which?", "relevant": {"a": 2}}\n')
+    judged = read_judged_set(tmp_path / "queries.jsonl", tmp_path / "news.jsonl")
+    assert judged == RetrievalSet("judged queries, news", ["which?"], ["New\n", "B\n"], [{0: 2}])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "no queries"),
+        ('{"query": "which?", "relevant": {"c": 2, "a": 1}}', r"news\.jsonl lacks c"),
+        ('{"query": "which?", "relevant": {}}', "cannot be read"),
+        ('{"query": "which?", "relevant": {"a": 0}}', "cannot be read"),
+        ('{"query": "which?", "relevant": {"a": 5000}}', "cannot be read"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_judged_queries_that_say_nothing_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "news.jsonl").write_text(ARTICLES)
+    (tmp_path / "queries.jsonl").write_text(content)
+    with pytest.raises(TrainingDataError, match=message):
+        read_judged_set(tmp_path / "queries.jsonl", tmp_path / "news.jsonl")
+
+
+def test_judged_queries_need_their_articles(tmp_path: Path) -> None:
+    (tmp_path / "queries.jsonl").write_text('{"query": "which?", "relevant": {"a": 2}}')
+    with pytest.raises(TrainingDataError, match=r"news\.jsonl cannot be read"):
+        read_judged_set(tmp_path / "queries.jsonl", tmp_path / "news.jsonl")
+
+
+def test_the_queries_of_the_written_corpus_ask_for_its_articles_in_other_words() -> None:
+    corpus = Path(gistwire_training.__path__[0]) / "written_corpus"
+    judged = read_judged_set(corpus / "queries" / "part-b.jsonl", corpus / "part-b.jsonl")
+    assert len(set(judged.queries)) == 98
+    assert len(judged.documents) == 130
+    shared = [
+        len(set(analyze(query, "en")) & set(analyze(judged.documents[place].partition("\n")[0], "en")))
+        for query, relevant in zip(judged.queries, judged.relevant, strict=True)
+        for place in relevant
+    ]
+    assert np.mean(shared) < 1
 
 
 def one_hot(places: dict[str, int]) -> dict[str, Embedding]:

@@ -4,16 +4,24 @@ import shutil
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
-from gistwire_training.encoder import EncoderProgress, EncoderRecipe, EncoderRun, train_encoder
+from gistwire_training.encoder import (
+    EncoderProgress,
+    EncoderRecipe,
+    EncoderRun,
+    RetrievalSet,
+    train_encoder,
+)
+from gistwire_training.encoder.network import SentenceEncoder
 from gistwire_training.encoder.run_log import read_metrics
 from gistwire_training.encoder.training import RunResult
 from gistwire_training.errors import CheckpointError, RecipeError, TrainingDataError
 from gistwire_training.pairs import Pair, write_pairs
 from safetensors.torch import load_file
 
-from tests.training.encoder.conftest import RECIPE, FinishedRun, write_tiny_encoder
+from tests.training.encoder.conftest import NOISE, RECIPE, TOPICS, FinishedRun, write_tiny_encoder
 
 
 class _Killed(BaseException):
@@ -124,6 +132,40 @@ def test_a_run_stops_early_where_validation_gets_no_better(
     run = train_encoder(pairs_folder, tmp_path / "run", recipe, base=base)
     assert run.result.steps == 20
     assert run.result.best_step == 10
+
+
+def drift(run: EncoderRun, base: Path) -> float:
+    """How far the best weights have moved texts from where the base puts them: the mean of 1 − cosine."""
+    texts = [f"{first} {second}" for first in TOPICS for second in TOPICS]
+    before, after = (
+        SentenceEncoder.load(folder).embed(texts, max_tokens=8) for folder in (base, run.folder / "best")
+    )
+    return float(1 - (before * after).sum(axis=1).mean())
+
+
+def test_an_anchor_holds_texts_where_the_base_puts_them(
+    finished: FinishedRun, pairs_folder: Path, base: Path, tmp_path: Path
+) -> None:
+    recipe = msgspec.structs.replace(RECIPE, anchor_weight=100.0)
+    held = train_encoder(pairs_folder, tmp_path / "held", recipe, base=base)
+    assert 0 < drift(held, base) < drift(finished.run, base) / 3
+
+
+def test_what_answers_the_guard_worse_is_not_kept(
+    finished: FinishedRun, pairs_folder: Path, base: Path, tmp_path: Path
+) -> None:
+    documents = [*TOPICS, *NOISE]
+    queries = [f"{first} {second}" for first in NOISE for second in TOPICS]
+    encoder = SentenceEncoder.load(base)
+    embedded = (encoder.embed(texts, max_tokens=8) for texts in (queries, documents))
+    # What the base finds first is called right, so that no other encoder can be better.
+    nearest = np.argmax(np.matmul(next(embedded), next(embedded).T), axis=1)
+    guard = RetrievalSet("guard", queries, documents, [{int(place): 1} for place in nearest])
+    copy = shutil.copytree(finished.run.folder, tmp_path / "copy")
+    guarded = train_encoder(pairs_folder, copy, RECIPE, base=base, guard=guard, resume=True)
+    assert finished.run.result.interpolation.alpha > 0
+    assert guarded.result.interpolation.alpha == 0
+    assert not any(score.admitted for score in guarded.result.interpolation.scores)
 
 
 def test_a_limit_of_steps_ends_a_run(pairs_folder: Path, base: Path, tmp_path: Path) -> None:

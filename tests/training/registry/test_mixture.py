@@ -4,6 +4,7 @@ import hashlib
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 from gistwire_training.errors import RecipeError, TrainingDataError
 from gistwire_training.pairs import Pair, Split, split_of, write_pairs
@@ -65,6 +66,15 @@ def test_the_draw_depends_on_the_seed_alone(make_prepared: PreparedMaker) -> Non
     assert mix(new, [old], MixtureOptions(max_held_out=4)) == first
     assert len(first.pairs["test"]) == 4
     assert ids(mix(new, [old], MixtureOptions(seed=1)).pairs["train"]) != ids(first.pairs["train"])
+
+
+def test_articles_without_summaries_take_no_place_among_the_held_out(make_prepared: PreparedMaker) -> None:
+    unsummarized = [msgspec.structs.replace(article(number), summary="") for number in range(50)]
+    old = make_prepared("old", {"test": [*unsummarized, article(50), article(51)]})
+    new = make_prepared("new", {"train": [article(60)], "test": unsummarized[:1]})
+    assert ids(mix(new, [old], MixtureOptions(max_held_out=4)).pairs["test"]) == {"id50", "id51"}
+    none_summarized = make_prepared("none", {"test": unsummarized})
+    assert len(mix(new, [none_summarized], MixtureOptions(max_held_out=4)).pairs["test"]) == 4
 
 
 def test_an_old_test_article_is_not_trained_on_under_any_name(make_prepared: PreparedMaker) -> None:

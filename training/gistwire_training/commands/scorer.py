@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import click
-from gistwire_models.local_encoder import default_encoder_folder
+from gistwire_models.shipped import default_encoder_folder
 
 from gistwire_training.commands.output import json_option, print_result, progress
 from gistwire_training.evaluation.tasks import is_usable

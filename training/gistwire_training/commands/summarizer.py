@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 import msgspec
-from gistwire_models.local_encoder import find_default_weights
 
+from gistwire_training.base_weights import find_base_weights
 from gistwire_training.commands.output import StageProgress, json_option, print_result, progress
 from gistwire_training.commands.recipes import read_recipe, recipe_option, set_option
 from gistwire_training.pairs import TRAINING_SPLITS, Pair, Split, read_prepared
@@ -88,7 +88,7 @@ def _trainee(
             start, max_source_tokens=recipe.max_source_tokens, max_target_tokens=recipe.max_target_tokens
         )
     return warm_started(
-        start or find_default_weights(),
+        start or find_base_weights(),
         train,
         recipe,
         on_progress=lambda step, steps, right: report("aligning", step, steps, f"{right:.0%} told right"),

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gistwire_training.encoder.mining import NO_NEGATIVE, Places, group_stories, mine_hard_negatives
 from gistwire_training.encoder.network import SentenceEncoder, TokenIds
+from gistwire_training.encoder.queries import TrainingQueries
 from gistwire_training.encoder.recipe import EncoderRecipe
 from gistwire_training.pairs import Pair
 
@@ -23,7 +24,7 @@ class Batch:
     """What one step learns from.
 
     Attributes:
-        headlines: tokens of the headlines, ``[batch]``.
+        headlines: tokens of the headlines, some of them varied, ``[batch]``.
         bodies: tokens of their bodies, ``[batch]``.
         same_story: ``bool [batch, batch]``: the bodies that tell a headline's story and so are no negatives of it;
             its own is among them.
@@ -54,9 +55,8 @@ class TrainingBatches:
             on_mined: called now and then with the number of headlines whose negatives were mined.
         """
         self._recipe = recipe
-        self._headlines = encoder.tokenize(
-            [pair.headline for pair in pairs], max_tokens=recipe.max_headline_tokens
-        )
+        self._encoder = encoder
+        self._queries = TrainingQueries(pairs, recipe)
         self._bodies = encoder.tokenize([pair.body for pair in pairs], max_tokens=recipe.max_body_tokens)
         self._stories = group_stories(pairs)
         self._mined = mine_hard_negatives(
@@ -67,14 +67,15 @@ class TrainingBatches:
 
     def at(self, step: int) -> Batch:
         """Returns the batch of a step, counted from 0 over all passes."""
-        epoch, place = divmod(step, steps_per_epoch(len(self._headlines), self._recipe))
+        epoch, place = divmod(step, steps_per_epoch(len(self._bodies), self._recipe))
         if epoch != self._epoch:
             self._batches = compose_batches(self._mined, self._recipe, epoch)
             self._epoch = epoch
         places = self._batches[place]
         stories = self._stories[places]
+        headlines = [self._queries.at(place, epoch=epoch) for place in places.tolist()]
         return Batch(
-            headlines=[self._headlines[place] for place in places],
+            headlines=self._encoder.tokenize(headlines, max_tokens=self._recipe.max_headline_tokens),
             bodies=[self._bodies[place] for place in places],
             same_story=torch.from_numpy(stories[:, None] == stories[None, :]),
         )

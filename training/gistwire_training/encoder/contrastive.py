@@ -1,7 +1,8 @@
-"""The loss of contrastive training and the rates at which parameters follow it; used by `training`.
+"""The losses of contrastive training and the rates at which parameters follow them; used by `training`.
 
-The loss is InfoNCE (van den Oord et al. 2018) in both directions: each headline must find its body among the bodies
-of the batch, some of them hard negatives, and each body its headline among the headlines.
+The first is InfoNCE (van den Oord et al. 2018) in both directions: each headline must find its body among the bodies
+of the batch, some of them hard negatives, and each body its headline among the headlines. The second holds on to what
+the base knows.
 """
 
 import math
@@ -60,3 +61,18 @@ def contrastive_loss(
         logits = direction.masked_fill(left_out, -torch.inf) / temperature
         losses.append(nn.functional.cross_entropy(logits, targets))
     return torch.stack(losses).mean()
+
+
+def anchor_loss(embedded: Tensor, anchors: Tensor) -> Tensor:
+    """Computes how far texts have moved from where the base puts them: the mean of 1 − cosine.
+
+    That is distillation of the base's answers on the new texts, as in Li and Hoiem, "Learning without Forgetting"
+    (2016), with embeddings for answers, as in Reimers and Gurevych, "Making monolingual sentence embeddings
+    multilingual using knowledge distillation" (2020): of unit vectors half their squared distance. Holding the
+    parameters themselves, as L2-SP does (Li et al. 2018), would also forbid what changes no embedding.
+
+    Args:
+        embedded: ``float32 [texts, dimension]``, unit rows.
+        anchors: ``float32 [texts, dimension]``, unit rows: what the base makes of the same texts.
+    """
+    return 1 - (embedded * anchors).sum(dim=-1).mean()

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from gistwire_models.conversion import convert_encoder
@@ -36,7 +37,7 @@ def export_encoder(
     return convert_encoder(folder, target, name=name, quantization=quantization)
 
 
-def measure_parity(folder: Path, exported: Path, texts: list[str]) -> float:
+def measure_parity(folder: Path, exported: Path, texts: Sequence[str]) -> float:
     """Returns the mean cosine between what an encoder and its export make of the same texts. Starts an event loop.
 
     Args:
@@ -49,14 +50,24 @@ def measure_parity(folder: Path, exported: Path, texts: list[str]) -> float:
         ModelNotFoundError: there is no converted encoder in `exported`.
         ModelFormatError: its files cannot be used.
     """
-    local = LocalEncoder.load(exported, threads=1)
+    served = embed_exported(exported, texts)
+    trained = SentenceEncoder.load(folder).embed(texts, max_tokens=read_description(exported).max_tokens)
+    return float((served * trained).sum(axis=1).mean())
 
-    async def embed_locally() -> Embedding:
+
+def embed_exported(folder: Path, texts: Sequence[str]) -> Embedding:
+    """Embeds texts as they are when they are served: ``float32 [texts, dimension]``. Starts an event loop.
+
+    Raises:
+        ModelNotFoundError: there is no converted encoder in `folder`.
+        ModelFormatError: its files cannot be used.
+    """
+    encoder = LocalEncoder.load(folder)
+
+    async def embed() -> Embedding:
         try:
-            return await local.encode(texts)
+            return await encoder.encode(texts)
         finally:
-            await local.close()
+            await encoder.close()
 
-    ours = asyncio.run(embed_locally())
-    torchs = SentenceEncoder.load(folder).embed(texts, max_tokens=read_description(exported).max_tokens)
-    return float((ours * torchs).sum(axis=1).mean())
+    return asyncio.run(embed())

@@ -42,6 +42,18 @@ class EncoderRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     temperature: float = 0.05
     """Cosines are divided by it. The base was trained with 0.05: another one would first rescale its space."""
 
+    anchor_weight: float = 10.0
+    """Weight of the loss that holds the embeddings of the training texts close to the base's, see `anchor_loss`; 0
+    for none. At 10 it pulls about as hard as the contrastive loss, once a text's cosine to its anchor is 0.95."""
+    query_variation: float = 0.5
+    """Share of the headlines that are varied to look more like what people type, see `TrainingQueries`; in each pass
+    others. The rest are learned from as they are."""
+    query_synonyms: float = 0.3
+    """Probability that a word of a varied headline is replaced, where the thesaurus knows another."""
+    query_word_dropout: float = 0.2
+    """Probability that a word of a varied headline is left out: people type fewer words than headlines have, and what
+    is left must do without those that the body repeats."""
+
     learning_rate: float = 5e-5
     """Highest rate, that of the topmost layer. The usual 2e-5 is for runs ten times as long."""
     layer_decay: float = 0.9
@@ -104,15 +116,19 @@ class EncoderRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             "frozen_layers",
             "weight_decay",
             "false_negative_margin",
+            "anchor_weight",
         ):
             if getattr(self, name) < 0:
                 raise RecipeError(f"{name} must not be negative, but is {getattr(self, name)}")
         for name in ("temperature", "learning_rate", "layer_decay", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be above 0, not {getattr(self, name)}")
-        for name in ("warmup_share", "dropout"):
+        for name in ("warmup_share", "dropout", "query_word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
+        for name in ("query_variation", "query_synonyms"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"{name} is a probability, and cannot be {getattr(self, name)}")
         for name in ("max_headline_tokens", "max_body_tokens"):
             if getattr(self, name) < 3:
                 raise RecipeError(f"{name} must leave room for a word, but is {getattr(self, name)}")

@@ -7,6 +7,7 @@ the sample corpus, which no training reads.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypeVar
 
 import gistwire_indexer
 import msgspec
@@ -21,6 +22,7 @@ from gistwire_training.pairs import Pair
 _CUT = 10
 _QUERIES_AT_ONCE = 512
 _SAMPLE_CORPUS = Path(gistwire_indexer.__path__[0]) / "sample_corpus"
+_JUDGED_PREFIX = "judged-"
 
 EmbedTexts = Callable[[Sequence[str]], Embedding]
 """Texts to unit vectors, ``float32 [texts, dimension]``."""
@@ -84,15 +86,18 @@ class EncoderComparison(msgspec.Struct, frozen=True, kw_only=True):
     ndcg_gain: Estimate
 
 
-class _SampleArticle(msgspec.Struct, frozen=True):
+class _JudgedArticle(msgspec.Struct, frozen=True):
     id: str
     headline: str
-    body: str
+    body: str = ""
 
 
 class _JudgedQuery(msgspec.Struct, frozen=True):
     query: str
-    relevant: dict[str, int]
+    relevant: Annotated[dict[str, Annotated[int, msgspec.Meta(ge=1, le=10)]], msgspec.Meta(min_length=1)]
+
+
+Line = TypeVar("Line", _JudgedArticle, _JudgedQuery)
 
 
 def known_items(name: str, pairs: Iterable[Pair]) -> RetrievalSet:
@@ -113,8 +118,39 @@ def known_items(name: str, pairs: Iterable[Pair]) -> RetrievalSet:
 
 
 def judged_sets() -> list[RetrievalSet]:
-    """Reads the judged English queries of the sample corpus, each file over its own articles."""
-    return [_judged_set(path) for path in sorted(_SAMPLE_CORPUS.glob("judged-english-*.jsonl"))]
+    """Reads the judged queries of the sample corpus, each file over its own articles: one Chinese, two English."""
+    return [
+        read_judged_set(path, path.with_name(path.name.removeprefix(_JUDGED_PREFIX)))
+        for path in sorted(_SAMPLE_CORPUS.glob(f"{_JUDGED_PREFIX}*.jsonl"))
+    ]
+
+
+def read_judged_set(queries: Path, articles: Path) -> RetrievalSet:
+    """Reads queries and the articles that were judged for them.
+
+    Args:
+        queries: file of lines ``{"query": …, "relevant": {id: grade}}``, with grades from 1 to 10.
+        articles: file of lines with ``id``, ``headline`` and ``body``.
+
+    Raises:
+        TrainingDataError: a file is missing or malformed, or a query's relevant article is not among the articles.
+    """
+    # A later line with the same id is a correction.
+    texts = {
+        article.id: f"{article.headline}\n{article.body}" for article in _read_lines(articles, _JudgedArticle)
+    }
+    places = {article_id: place for place, article_id in enumerate(texts)}
+    judged = _read_lines(queries, _JudgedQuery)
+    unknown = sorted({id_ for each in judged for id_ in each.relevant} - places.keys())
+    if unknown or not judged:
+        reason = f"{articles.name} lacks {', '.join(unknown)}" if unknown else "no queries"
+        raise TrainingDataError(f"{queries}: {reason}")
+    return RetrievalSet(
+        name=f"judged queries, {articles.stem}",
+        queries=[each.query for each in judged],
+        documents=list(texts.values()),
+        relevant=[{places[id_]: grade for id_, grade in each.relevant.items()} for each in judged],
+    )
 
 
 def measure_retrieval(
@@ -184,21 +220,11 @@ def compare_encoders(
     ]
 
 
-def _judged_set(path: Path) -> RetrievalSet:
-    articles = path.with_name(path.name.removeprefix("judged-"))
-    # A later line with the same id is a correction.
-    texts = {
-        article.id: f"{article.headline}\n{article.body}"
-        for article in msgspec.json.Decoder(_SampleArticle).decode_lines(articles.read_bytes())
-    }
-    judged = msgspec.json.Decoder(_JudgedQuery).decode_lines(path.read_bytes())
-    places = {article_id: place for place, article_id in enumerate(texts)}
-    return RetrievalSet(
-        name=f"judged queries, {articles.stem}",
-        queries=[each.query for each in judged],
-        documents=list(texts.values()),
-        relevant=[{places[id_]: grade for id_, grade in each.relevant.items()} for each in judged],
-    )
+def _read_lines(path: Path, kind: type[Line]) -> list[Line]:
+    try:
+        return msgspec.json.Decoder(kind).decode_lines(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TrainingDataError(f"{path} cannot be read: {error}") from error
 
 
 def _measure(found: Sequence[int], relevant: Mapping[int, int]) -> tuple[float, float, float]:

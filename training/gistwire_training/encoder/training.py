@@ -5,7 +5,6 @@ a killed run goes on exactly), ``best/`` (the weights with the highest validatio
 ``model/`` (what the gate let through, between base and best) and ``result.json``.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -15,19 +14,36 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from gistwire_models.model_folder import WEIGHTS_FILE
+from gistwire_models.encoder import Embedding
+from torch import Tensor
 
 from gistwire_training.encoder.batches import Batch, TrainingBatches, total_steps
 from gistwire_training.encoder.checkpoint import Checkpoint, RunState, read_checkpoint, write_checkpoint
-from gistwire_training.encoder.contrastive import contrastive_loss, learning_rate_factor, parameter_groups
+from gistwire_training.encoder.contrastive import (
+    anchor_loss,
+    contrastive_loss,
+    learning_rate_factor,
+    parameter_groups,
+)
 from gistwire_training.encoder.export import write_encoder
-from gistwire_training.encoder.interpolation import BASE, Interpolation, choose_interpolation, interpolate
+from gistwire_training.encoder.inputs import RunInputs, read_inputs
+from gistwire_training.encoder.interpolation import (
+    BASE,
+    GateMeasurement,
+    Interpolation,
+    choose_interpolation,
+    interpolate,
+)
 from gistwire_training.encoder.network import SentenceEncoder, Weights, autocast
 from gistwire_training.encoder.recipe import EncoderRecipe
-from gistwire_training.encoder.retrieval_evaluation import Values, known_items, measure_retrieval
+from gistwire_training.encoder.retrieval_evaluation import (
+    RetrievalSet,
+    Values,
+    known_items,
+    measure_retrieval,
+)
 from gistwire_training.encoder.run_log import EncoderProgress, OnProgress, RunLog, Stage
-from gistwire_training.errors import CheckpointError, RecipeError, TrainingDataError
-from gistwire_training.pairs import Pair, read_pairs
+from gistwire_training.errors import CheckpointError, RecipeError
 from gistwire_training.whole_folder import recover
 
 CHECKPOINT_FOLDER = "checkpoint"
@@ -36,9 +52,9 @@ MODEL_FOLDER = "model"
 RECIPE_FILE = "recipe.json"
 RESULT_FILE = "result.json"
 
-_TRAINING_FILE = "train.jsonl"
-_VALIDATION_FILE = "validation.jsonl"
 _REPORT_EVERY = 10
+_SERVED_TOKENS = 256
+"""Longest text that the guard's figures are taken with: as encoders are served, which cut texts there."""
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +92,7 @@ def train_encoder(
     recipe: EncoderRecipe,
     *,
     base: Path,
+    guard: RetrievalSet | None = None,
     resume: bool = False,
     on_progress: OnProgress = lambda _: None,
 ) -> EncoderRun:
@@ -87,6 +104,8 @@ def train_encoder(
         run_folder: where everything goes; must be empty or missing, except to resume.
         recipe: the settings.
         base: folder of the encoder to start from, with ``model.safetensors``, ``config.json``, ``tokenizer.json``.
+        guard: what the model must not answer worse than the base does; asked only at the end, so that a finished run
+            may be resumed with another one.
         resume: go on from the folder's checkpoint.
         on_progress: called at each tenth step, evaluation and checkpoint, and now and then in the other stages.
 
@@ -99,18 +118,12 @@ def train_encoder(
     recipe.check()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    train = _usable(pairs_folder / _TRAINING_FILE)
-    validation = _sample(_usable(pairs_folder / _VALIDATION_FILE), recipe.evaluation_size)
-    run = _Run(
-        run_folder, recipe, base=base, pairs=len(train), validation=validation, on_progress=on_progress
-    )
-    run.open(
-        _hash_files(pairs_folder / _TRAINING_FILE, pairs_folder / _VALIDATION_FILE, base / WEIGHTS_FILE),
-        resume,
-    )
+    inputs = read_inputs(pairs_folder, base, recipe, guard=guard)
+    run = _Run(run_folder, recipe, inputs, base=base, on_progress=on_progress)
+    run.open(resume)
     # Neither the seeds of this run nor what it draws concern the caller.
     with torch.random.fork_rng():
-        run.train(train)
+        run.train()
     return run.finish()
 
 
@@ -118,35 +131,29 @@ class _Run:
     """One run, with what it remembers."""
 
     def __init__(
-        self,
-        folder: Path,
-        recipe: EncoderRecipe,
-        *,
-        base: Path,
-        pairs: int,
-        validation: Sequence[Pair],
-        on_progress: OnProgress,
+        self, folder: Path, recipe: EncoderRecipe, inputs: RunInputs, *, base: Path, on_progress: OnProgress
     ) -> None:
-        self._validation = known_items("validation", validation)
-        self._sources = [pair.source for pair in validation]
         self._folder = folder
         self._recipe = recipe
+        self._inputs = inputs
+        self._validation = known_items("validation", inputs.validation)
         self._on_progress = on_progress
         self._encoder = SentenceEncoder.load(base, dropout=recipe.dropout)
         self._encoder.freeze(recipe.frozen_layers)
         self._encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+        self._base = SentenceEncoder.load(base).to(self._encoder.device)
         self._base_weights = self._encoder.trained_weights()
         self._optimizer = torch.optim.AdamW(parameter_groups(self._encoder, recipe))
         self._highest_rates = [float(group["lr"]) for group in self._optimizer.param_groups]
-        self._steps = total_steps(pairs, recipe)
+        self._steps = total_steps(len(inputs.train), recipe)
         self._state = RunState()
-        self._inputs = ""
 
-    def open(self, inputs: str, resume: bool) -> None:
-        """Begins a run on these inputs, or goes on with a saved one."""
-        self._inputs = inputs
+    def open(self, resume: bool) -> None:
+        """Begins a run, or goes on with a saved one."""
         if resume:
-            saved = read_checkpoint(self._folder / CHECKPOINT_FOLDER, recipe=self._recipe, inputs=inputs)
+            saved = read_checkpoint(
+                self._folder / CHECKPOINT_FOLDER, recipe=self._recipe, inputs=self._inputs.fingerprint
+            )
             self._state = saved.state
             self._encoder.set_weights(saved.trained)
             self._optimizer.load_state_dict(saved.optimizer)
@@ -156,10 +163,11 @@ class _Run:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / RECIPE_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(self._recipe)))
 
-    def train(self, pairs: Sequence[Pair]) -> None:
+    def train(self) -> None:
         """Trains until the steps are done or validation gets no better."""
         if self._is_done:
             return
+        pairs = self._inputs.train
         batches = TrainingBatches(
             pairs, self._encoder, self._recipe, on_mined=lambda done: self._tell("mining", done, len(pairs))
         )
@@ -208,7 +216,9 @@ class _Run:
             log.report(step, learning_rate=rate, validation_ndcg=ndcg)
         if is_saved:
             saved = Checkpoint(self._state, self._encoder.trained_weights(), self._optimizer.state_dict())
-            write_checkpoint(self._folder / CHECKPOINT_FOLDER, saved, recipe=recipe, inputs=self._inputs)
+            write_checkpoint(
+                self._folder / CHECKPOINT_FOLDER, saved, recipe=recipe, inputs=self._inputs.fingerprint
+            )
 
     def _learn(self, batch: Batch) -> float:
         """Moves the parameters by one batch, and returns its loss."""
@@ -216,14 +226,7 @@ class _Run:
         torch.manual_seed(int(np.random.default_rng((self._recipe.seed, self._state.step)).integers(2**63)))
         self._encoder.train()
         with autocast(self._recipe.mixed_precision, self._encoder.device):
-            headlines, bodies = self._encoder(batch.headlines), self._encoder(batch.bodies)
-        loss = contrastive_loss(
-            headlines,
-            bodies,
-            same_story=batch.same_story,
-            temperature=self._recipe.temperature,
-            false_negative_margin=self._recipe.false_negative_margin,
-        )
+            loss = self._loss(batch)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise RecipeError(f"the loss diverged at step {self._state.step}; lower learning_rate")
@@ -232,6 +235,21 @@ class _Run:
         torch.nn.utils.clip_grad_norm_(self._encoder.parameters(), self._recipe.clip_norm)
         self._optimizer.step()
         return value
+
+    def _loss(self, batch: Batch) -> Tensor:
+        headlines, bodies = self._encoder(batch.headlines), self._encoder(batch.bodies)
+        loss = contrastive_loss(
+            headlines,
+            bodies,
+            same_story=batch.same_story,
+            temperature=self._recipe.temperature,
+            false_negative_margin=self._recipe.false_negative_margin,
+        )
+        if not self._recipe.anchor_weight:
+            return loss
+        with torch.no_grad():
+            anchors = self._base([*batch.headlines, *batch.bodies])
+        return loss + self._recipe.anchor_weight * anchor_loss(torch.cat((headlines, bodies)), anchors)
 
     def _set_rates(self) -> float:
         """Sets the rates of the step that comes, and returns the topmost layer's."""
@@ -261,42 +279,24 @@ class _Run:
                 lambda texts: self._encoder.embed(texts, max_tokens=recipe.max_body_tokens),
             ).ndcg
 
+    def _measure_guard(self) -> Values | None:
+        """Returns nDCG@10 of each query of the guard, ``float64 [queries]``; None without a guard."""
+        if self._inputs.guard is None:
+            return None
+
+        def embed(texts: Sequence[str]) -> Embedding:
+            return self._encoder.embed(texts, max_tokens=_SERVED_TOKENS)
+
+        return measure_retrieval(self._inputs.guard, embed, embed).ndcg
+
     def _choose(self, tuned: Weights) -> Interpolation:
         alphas = sorted({BASE, *self._recipe.interpolation_weights})
-        ndcg_by_alpha: dict[float, Values] = {}
+        measured: dict[float, GateMeasurement] = {}
         for alpha in alphas:
             self._encoder.set_weights(interpolate(self._base_weights, tuned, alpha))
-            ndcg_by_alpha[alpha] = self._measure()
-            self._tell("interpolating", len(ndcg_by_alpha), len(alphas))
-        return choose_interpolation(ndcg_by_alpha, self._sources)
+            measured[alpha] = GateMeasurement(self._measure(), self._measure_guard())
+            self._tell("interpolating", len(measured), len(alphas))
+        return choose_interpolation(measured, [pair.source for pair in self._inputs.validation])
 
     def _tell(self, stage: Stage, done: int, total: int) -> None:
         self._on_progress(EncoderProgress(stage=stage, done=done, total=total))
-
-
-def _usable(path: Path) -> list[Pair]:
-    """Reads the pairs that have a headline and a body.
-
-    Raises:
-        TrainingDataError: there are fewer than two, or none can be read.
-    """
-    pairs = [pair for pair in read_pairs(path) if pair.headline.strip() and pair.body.strip()]
-    if len(pairs) < 2:
-        raise TrainingDataError(
-            f"{path} has {len(pairs)} pairs with a headline and a body; two are needed at least"
-        )
-    return pairs
-
-
-def _sample(pairs: Sequence[Pair], size: int) -> list[Pair]:
-    """Returns so many pairs, the same ones whatever their order in the file."""
-    return sorted(pairs, key=lambda pair: hashlib.sha256(pair.id.encode()).digest())[:size]
-
-
-def _hash_files(*paths: Path) -> str:
-    """Returns a hash of all these files' contents."""
-    combined = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            combined.update(hashlib.file_digest(file, "sha256").digest())
-    return combined.hexdigest()

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from gistwire_models.encoder import TextEncoder
 from gistwire_models.extractive import ExtractiveSummarizer
-from gistwire_models.local_encoder import LocalEncoder, default_encoder_folder
+from gistwire_models.local_encoder import LocalEncoder
 from gistwire_models.sentences import split_sentences
+from gistwire_models.shipped import default_encoder_folder
 from gistwire_models.shortening import shorten
 
 from gistwire_training.candidates import candidates_of
@@ -149,11 +150,11 @@ class MmrBaseline:
 
 
 def open_default_encoder() -> CountingEncoder:
-    """Opens the default encoder, all-MiniLM-L6-v2 in int8.
+    """Opens the text encoder that comes with Gistwire.
 
     Raises:
-        ModelNotFoundError: its weights are not installed.
-        ModelFormatError: its weights cannot be used.
+        ModelNotFoundError: it is not installed.
+        ModelFormatError: its files cannot be used.
     """
     return LocalEncoder.load(default_encoder_folder())
 

@@ -22,7 +22,8 @@ class MixtureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     Attributes:
         old_share: share of old pairs in what is trained and validated on, in [0, 1); fewer if there are too
             few. Half and half leaves neither the old nor the new in the minority.
-        max_held_out: at most so many pairs are measured on; 1 000 give ROUGE to about ± 0.01.
+        max_held_out: at most so many pairs are measured on, of those with summaries where there are any; 1 000 give
+            ROUGE to about ± 0.01.
         seed: decides which ones are drawn.
     """
 
@@ -151,7 +152,9 @@ def _draw(members: Sequence[_Member], split: Split, options: MixtureOptions) -> 
     """Draws the members of a split; of one identifier the last, which is the newest."""
     newest = list({member.pair.id: member for member in members}.values())
     if split == "test":
-        drawn = _sample(newest, options.max_held_out, options.seed)
+        # Of a thousand pairs without a summary nothing could be measured.
+        summarized = [member for member in newest if member.pair.summary]
+        drawn = _sample(summarized or newest, options.max_held_out, options.seed)
     else:
         fresh = [member for member in newest if member.new]
         old = [member for member in newest if not member.new]
