@@ -7,7 +7,7 @@ from gistwire_training.pairs import Pair
 from hypothesis import given
 from hypothesis import strategies as st
 
-HEADLINE = "Union Announced The Strike At 3 Ports, Minister Says"
+HEADLINE: str = "Union Announced The Strike At 3 Ports, Minister Says"
 PAIRS = [
     Pair(
         id=str(number),
