@@ -114,12 +114,15 @@ class ArticleIntake:
 
     async def _take_unknown(self, entry: Entry, feed: FeedConfiguration) -> TakenEntry:
         visit = await self._visit(entry.article, feed)
-        if visit and visit.page and visit.page.canonical_url:
-            key = url_key(visit.page.canonical_url)
+        if not visit or not visit.page or not visit.page.canonical_url:
+            return await self._ingest(entry.article, entry, feed, visit, None)
+        key = url_key(visit.page.canonical_url)
+        # A key of its own: two pages that name each other would else wait for each other forever.
+        async with self._locks.hold([f"canonical {key}"]):
             found = await asyncio.to_thread(self._state.find_article, [key])
             if found is not None:
                 return await self._see(entry, found.state, EntryOutcome.DUPLICATE)
-        return await self._ingest(entry.article, entry, feed, visit, None)
+            return await self._ingest(entry.article, entry, feed, visit, None)
 
     async def _see(self, entry: Entry, known: ArticleState, outcome: EntryOutcome) -> TakenEntry:
         """Remembers that an article is still there; nothing is to be done about it."""

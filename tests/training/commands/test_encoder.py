@@ -62,6 +62,7 @@ def test_an_export_is_complete_and_can_be_added_to_a_repository(
     command = ["encoder-export", str(base), "--out", str(out), "--name", "tiny", "--json"]
     assert run([*command, "--check", str(pairs_folder), "--check-size", "7"]) == 0
     (report,) = printed(capsys)
+    assert (out / "checksums.json").is_file()
     assert report["checked"] == 7
     assert report["cosine"] > 0.99
     assert report["description"]["name"] == read_description(out).name == "tiny"

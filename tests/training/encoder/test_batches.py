@@ -12,7 +12,7 @@ from gistwire_training.pairs import Pair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.training.encoder.conftest import RECIPE
+from tests.training.encoder.conftest import RECIPE, TOPICS
 
 
 @st.composite
@@ -83,6 +83,16 @@ def test_pairs_with_equal_headlines_are_no_negatives_of_each_other(batches: Trai
     same_story = batches.at(0).same_story
     assert same_story.diagonal().all()
     assert int(same_story.sum()) == 5
+
+
+def test_other_headlines_are_varied_in_each_pass(base: Path) -> None:
+    # The tokenizer knows topics in lower case, which only varied headlines are in.
+    pairs = [Pair(id=topic, headline=topic.capitalize(), body=topic) for topic in TOPICS]
+    recipe = msgspec.structs.replace(RECIPE, batch_size=len(pairs), query_variation=0.5)
+    batches = TrainingBatches(pairs, SentenceEncoder.load(base), recipe)
+    varied = [{tuple(tokens) for tokens in batches.at(step).headlines} for step in (0, 1)]
+    assert all(1 < len(known) < len(TOPICS) for known in varied)
+    assert varied[0] != varied[1]
 
 
 def test_a_step_gives_the_same_batch_whatever_came_before(batches: TrainingBatches) -> None:

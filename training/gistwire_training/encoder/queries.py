@@ -56,7 +56,7 @@ class TrainingQueries:
             epoch: number of the pass, from 0.
         """
         headline = self._headlines[place]
-        if np.random.default_rng((self._seed, place)).random() >= self._share:
+        if np.random.default_rng((self._seed, epoch, place)).random() >= self._share:
             return headline
         varied = self._varied.pair(place, epoch=epoch).body
         return varied if any(character.isalnum() for character in varied) else headline
