@@ -1,7 +1,6 @@
 """The sending side of StreamIngest: flow control and resumption. Reached by `GistwireClient.ingest`."""
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from gistwire.v1 import article_pb2
 from gistwire.v1.article_pb2 import IngestAcknowledgement, IngestCompleted
 
 from gistwire_client.errors import CallFailedError, error_of
+from gistwire_client.stream_retry import StreamRetry
 from gistwire_client.threaded_iteration import iterate_in_thread
 
 IngestEvent: TypeAlias = IngestAcknowledgement | IngestCompleted
@@ -25,31 +25,14 @@ _WRITTEN = (IngestAcknowledgement.CREATED, IngestAcknowledgement.UPDATED)
 # With this error of its own, grpc.aio hides the status of a stream that broke while a message was written.
 _WRITE_FAILED = "Internal error from Core"
 
-# Jitter needs no seed, and a shared generator could be seeded by the caller's program.
-_random = random.SystemRandom()
-
 
 @dataclass(frozen=True, slots=True)
-class IngestRetry:
-    """How often, and after which pauses, a broken ingest stream is opened again.
-
-    The pause before the n-th try in a row is drawn evenly from 0 to
-    min(max_backoff_s, initial_backoff_s · 2ⁿ⁻¹): the "full jitter" of
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-
-    Attributes:
-        max_tries: most tries in a row without an acknowledgement in between; 0 for none.
-        initial_backoff_s: longest pause before the first try, in seconds.
-        max_backoff_s: longest pause before any try, in seconds.
-    """
+class IngestRetry(StreamRetry):
+    """How a broken ingest stream is opened again; an acknowledgement is progress."""
 
     max_tries: int = 6
     initial_backoff_s: float = 0.25
     max_backoff_s: float = 8.0
-
-    def pause_s(self, failures: int) -> float:
-        """Draws the pause after so many failures in a row, in seconds."""
-        return _random.uniform(0, min(self.max_backoff_s, self.initial_backoff_s * 2 ** (failures - 1)))
 
 
 async def ingest_articles(

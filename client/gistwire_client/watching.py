@@ -1,7 +1,6 @@
 """The receiving side of Watch: goes on where a stream broke. Reached by `GistwireClient.watch`."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -17,36 +16,20 @@ from gistwire_client.errors import (
     UnreachableError,
     error_of,
 )
+from gistwire_client.stream_retry import StreamRetry
 
 WatchCall: TypeAlias = grpc.aio.UnaryStreamCall[search_pb2.WatchRequest, search_pb2.WatchResponse]
 OpenWatch: TypeAlias = Callable[[search_pb2.WatchRequest, float | None], WatchCall]
 """Opens a call, given the request and the time for it in seconds."""
 
-# Jitter needs no seed, and a shared generator could be seeded by the caller's program.
-_random = random.SystemRandom()
-
 
 @dataclass(frozen=True, slots=True)
-class WatchRetry:
-    """How often, and after which pauses, a watch whose stream broke is resumed.
-
-    The pause before the n-th try in a row is drawn evenly from 0 to
-    min(max_backoff_s, initial_backoff_s · 2ⁿ⁻¹): the "full jitter" of
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-
-    Attributes:
-        max_tries: most tries in a row without an event in between; 0 for none.
-        initial_backoff_s: longest pause before the first try, in seconds.
-        max_backoff_s: longest pause before any try, in seconds.
-    """
+class WatchRetry(StreamRetry):
+    """How a watch whose stream broke is resumed; an event is progress."""
 
     max_tries: int = 20
     initial_backoff_s: float = 0.5
     max_backoff_s: float = 30.0
-
-    def pause_s(self, failures: int) -> float:
-        """Draws the pause after so many failures in a row, in seconds."""
-        return _random.uniform(0, min(self.max_backoff_s, self.initial_backoff_s * 2 ** (failures - 1)))
 
 
 async def watch_articles(
