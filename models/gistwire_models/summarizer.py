@@ -98,9 +98,15 @@ class Candidates:
     """All candidates of an article, the summarizer's favourite first; at least one.
 
     The draft that was streamed before is the text of the first.
+
+    Attributes:
+        candidates: the candidates.
+        model: which model wrote them, where an engine may change its model while it runs; None for that of the
+            summarizer.
     """
 
     candidates: tuple[Candidate, ...]
+    model: ModelVersion | None = None
 
 
 class Summarizer(Protocol):
@@ -128,3 +134,37 @@ class Summarizer(Protocol):
     async def close(self) -> None:
         """Gives back what the summarizer holds. Calls that wait end with ModelUnavailableError."""
         ...
+
+
+class GeneratingSummarizer(Summarizer, Protocol):
+    """A summarizer by a model that writes certain languages."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes of the languages it writes."""
+        ...
+
+
+MAX_CANDIDATES = 8
+"""Most candidates of an article that may be asked for."""
+
+MAX_TOKENS = 1_024
+"""Longest candidate that may be asked for."""
+
+_MAX_CHARACTERS = 1_000_000
+
+
+def check_request(request: SummaryRequest) -> None:
+    """Checks a request that came from elsewhere.
+
+    Raises:
+        ValueError: a value is out of its limits; the message names it.
+    """
+    if len(request.headline) + len(request.body) > _MAX_CHARACTERS:
+        raise ValueError(f"headline and body have more than {_MAX_CHARACTERS:,} characters")
+    if not request.body.strip():
+        raise ValueError("body is empty")
+    if not 1 <= request.candidates <= MAX_CANDIDATES:
+        raise ValueError(f"candidates must be from 1 to {MAX_CANDIDATES}, not {request.candidates}")
+    if not 1 <= request.max_tokens <= MAX_TOKENS:
+        raise ValueError(f"max_tokens must be from 1 to {MAX_TOKENS:,}, not {request.max_tokens}")

@@ -15,8 +15,9 @@ from gistwire_models.errors import (
     ModelOverloadedError,
     ModelUnavailableError,
 )
-from gistwire_models.local_summarizer import LocalSummarizer, _Job
+from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.model_folder import TOKENIZER_FILE
+from gistwire_models.shipped import default_summarizer_folder
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
@@ -27,6 +28,7 @@ from gistwire_models.summarizer import (
 )
 from gistwire_models.summarizer_folder import VOCABULARY_MAP_FILE, read_always_allowed
 from gistwire_models.summary_draft import Draft
+from gistwire_models.summary_writer import SummaryJob, SummaryWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
@@ -45,6 +47,8 @@ class RecordingEngine:
     Attributes:
         steps: each step's token, by its place among the allowed ones.
         results: every result.
+        batch_sizes: number of articles in each call.
+        prefixes: what each call went on from, if anything.
         failure: raised by every call while it is set.
         gate: calls wait for it; set at first.
     """
@@ -53,6 +57,8 @@ class RecordingEngine:
         self._engine = engine
         self.steps: list[int] = []
         self.results: list[Any] = []
+        self.batch_sizes: list[int] = []
+        self.prefixes: list[Any] = []
         self.failure: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -68,6 +74,8 @@ class RecordingEngine:
                 return bool(callback(step))
 
             options["callback"] = record
+        self.batch_sizes.append(len(sources))
+        self.prefixes.append(options.get("target_prefix"))
         results = self._engine.translate_batch(sources, **options)
         self.results += results
         return results
@@ -80,17 +88,44 @@ class DictatedEngine:
     """Stands for CTranslate2, and writes always the same texts; the first one step by step, too."""
 
     def __init__(self, summarizer: LocalSummarizer, *texts: str) -> None:
-        self._summarizer = summarizer
+        self._writer = summarizer._writer
         self._texts = [text.split() for text in texts]
 
     def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
         if callback := options.get("callback"):
-            ids: dict[str, int] = self._summarizer._tokenizer.get_vocab()
-            allowed = sorted(self._summarizer._always_allowed.union(ids[token] for token in sources[0]))
-            for token in self._texts[0]:
-                callback(SimpleNamespace(token_id=allowed.index(ids[token])))
+            ids: dict[str, int] = self._writer._tokenizer.get_vocab()
+            allowed = sorted(self._writer._always_allowed.union(ids[token] for token in sources[0]))
+            for step, token in enumerate([*self._texts[0], "[SEP]"]):
+                callback(SimpleNamespace(batch_id=0, step=step, token_id=allowed.index(ids[token])))
         scores = [-float(place + 1) for place in range(len(self._texts))]
         return [SimpleNamespace(hypotheses=self._texts, scores=scores)]
+
+    def unload_model(self) -> None:
+        pass
+
+
+class StrayingEngine:
+    """Stands for CTranslate2: in a batch it takes a word of the second article for the first, alone it goes on.
+
+    Attributes:
+        calls: what each call went on from.
+    """
+
+    def __init__(self, writer: SummaryWriter, tokenizer: Tokenizer) -> None:
+        self._allowed = writer._always_allowed
+        self._ids: dict[str, int] = tokenizer.get_vocab()
+        self.calls: list[Any] = []
+
+    def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
+        self.calls.append(options["target_prefix"])
+        allowed = sorted(self._allowed.union(self._ids[token] for source in sources for token in source))
+        texts = ["oil prices lava", "lava dawn . [SEP]"] if len(sources) > 1 else ["oil prices rose . [SEP]"]
+        for row, text in enumerate(texts):
+            for step, token in enumerate(text.split()):
+                place = allowed.index(self._ids[token])
+                if options["callback"](SimpleNamespace(batch_id=row, step=step, token_id=place)):
+                    break
+        return [SimpleNamespace(hypotheses=[text.split()], scores=[-1.0]) for text in texts]
 
     def unload_model(self) -> None:
         pass
@@ -105,8 +140,8 @@ async def summarizer(summarizer_folder: Path) -> AsyncIterator[LocalSummarizer]:
 
 @pytest.fixture
 def engine(summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch) -> RecordingEngine:
-    engine = RecordingEngine(summarizer._engine)
-    monkeypatch.setattr(summarizer, "_engine", engine)
+    engine = RecordingEngine(summarizer._writer._engine)
+    monkeypatch.setattr(summarizer._writer, "_engine", engine)
     return engine
 
 
@@ -143,17 +178,60 @@ async def test_writes_nothing_but_the_source_and_function_words(
 
 
 async def test_the_draft_is_the_hypothesis_that_the_engine_returns(
-    summarizer: LocalSummarizer, engine: RecordingEngine
+    summarizer: LocalSummarizer, engine: RecordingEngine, tokenizer: Tokenizer
 ) -> None:
     for body in (BODY, OTHER_BODY):
         engine.steps.clear()
         engine.results.clear()
         request = make_request(body=body)
         await summarize(summarizer, request)
-        source, _ = summarizer._read(request)
-        allowed = summarizer._allowed(source)
-        reported = [allowed[place] for place in engine.steps]
+        source, _ = summarizer._writer.read(request)
+        allowed = sorted(summarizer._writer._always_allowed.union(source.ids))
+        reported = [tokenizer.id_to_token(allowed[place]) for place in engine.steps]
         assert [token for token in reported if token != "[SEP]"] == engine.results[0].hypotheses[0]
+
+
+async def test_a_shared_batch_writes_what_each_article_gets_alone() -> None:
+    requests = [
+        make_request(body=body, headline=headline, candidates=2, max_tokens=max_tokens)
+        for body, headline in ((BODY, "Oil at record high"), (OTHER_BODY, "Lava glows"), (BODY[:90], "Talks"))
+        for max_tokens in (48, 12)
+    ]
+    alone, _ = await summarize_together(requests, max_batch=1)
+    together, engine = await summarize_together(requests, max_batch=len(requests))
+    assert together == alone
+    assert max(engine.batch_sizes) > 1
+
+
+async def summarize_together(
+    requests: list[SummaryRequest], *, max_batch: int
+) -> tuple[list[tuple[str, list[str]]], RecordingEngine]:
+    """Drafts and texts by the model that is served; that of random weights wavers between equally good tokens."""
+    summarizer = LocalSummarizer.load(default_summarizer_folder(), threads=1, max_batch=max_batch)
+    engine = RecordingEngine(summarizer._writer._engine)
+    summarizer._writer._engine = engine
+    try:
+        found = await asyncio.gather(*(summarize(summarizer, request) for request in requests))
+    finally:
+        await summarizer.close()
+    return [(draft, [each.text for each in candidates.candidates]) for draft, candidates in found], engine
+
+
+async def test_a_draft_that_took_a_word_of_another_article_is_written_on_alone(
+    summarizer: LocalSummarizer, tokenizer: Tokenizer
+) -> None:
+    requests = [make_request(), make_request(body=OTHER_BODY, headline="Lava glows")]
+    writer = summarizer._writer
+    jobs = []
+    for request in requests:
+        source, words = writer.read(request)
+        jobs.append(SummaryJob(source, words, 1, 32, Draft(words)))
+    engine = StrayingEngine(writer, tokenizer)
+    writer._engine = engine
+    (oil,), (lava,) = await asyncio.to_thread(writer.write, jobs)
+    assert oil.text == "Oil prices rose."
+    assert lava.text == "Lava dawn."
+    assert engine.calls == [None, [["oil", "prices"]]]
 
 
 async def test_concurrent_articles_do_not_mix(summarizer: LocalSummarizer) -> None:
@@ -172,7 +250,7 @@ async def test_beams_follow_the_draft_without_repeating_it(
 ) -> None:
     endless = "oil rose " * 16
     engine = DictatedEngine(summarizer, "oil rose .", endless, "prices rose .", '" prices rose .', "oil .")
-    monkeypatch.setattr(summarizer, "_engine", engine)
+    monkeypatch.setattr(summarizer._writer, "_engine", engine)
     _, found = await summarize(summarizer, make_request(candidates=8))
     assert found.candidates == tuple(
         Candidate(text, Origin.GENERATED, log_probability=log_probability)
@@ -205,7 +283,7 @@ async def test_an_article_without_body_is_refused(summarizer: LocalSummarizer, b
 
 
 async def test_a_mark_in_an_article_is_only_text(summarizer: LocalSummarizer) -> None:
-    source, _ = summarizer._read(make_request(headline="[MASK] [SEP]", body="[CLS] [PAD] \ud800 oil"))
+    source, _ = summarizer._writer.read(make_request(headline="[MASK] [SEP]", body="[CLS] [PAD] \ud800 oil"))
     assert source.tokens.count("[SEP]") == 2
     assert source.tokens.count("[CLS]") == 1
     assert not {"[MASK]", "[PAD]"} & set(source.tokens)
@@ -215,7 +293,7 @@ async def test_quotation_marks_and_the_task_are_not_written(
     summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = DictatedEngine(summarizer, 'oil " summary “ prices [UNK] rose . ”')
-    monkeypatch.setattr(summarizer, "_engine", engine)
+    monkeypatch.setattr(summarizer._writer, "_engine", engine)
     body = f'{BODY} It is "so", “so”.'
     assert await texts_of(summarizer, make_request(body=body)) == ["Oil prices rose."]
     assert await texts_of(summarizer, make_request(body=f"{body} A summary came.")) == [
@@ -226,7 +304,7 @@ async def test_quotation_marks_and_the_task_are_not_written(
 async def test_a_model_that_writes_nothing_fails(
     summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summarizer, "_engine", DictatedEngine(summarizer, "[UNK] [UNK]"))
+    monkeypatch.setattr(summarizer._writer, "_engine", DictatedEngine(summarizer, "[UNK] [UNK]"))
     with pytest.raises(ModelUnavailableError, match="no word"):
         await summarize(summarizer, make_request(candidates=2))
 
@@ -249,9 +327,9 @@ async def test_an_abandoned_article_stops_at_the_next_token(
     # Abandoned by the time the engine starts: a single token tells it so, and no beam search follows.
     engine.steps.clear()
     engine.results.clear()
-    source, words = summarizer._read(request)
+    source, words = summarizer._writer.read(request)
     job = abandoned_job(source, words, request)
-    await asyncio.to_thread(summarizer._summarize, job)
+    await asyncio.to_thread(summarizer._writer.write, [job])
     assert len(engine.steps) == 1 < whole
     assert len(engine.results) == 1
 
@@ -259,7 +337,7 @@ async def test_an_abandoned_article_stops_at_the_next_token(
 def abandoned_job(source: Any, words: Any, request: SummaryRequest) -> Any:
     draft = Draft(words)
     draft.abandon()
-    return _Job(source, words, request.candidates, request.max_tokens, draft)
+    return SummaryJob(source, words, request.candidates, request.max_tokens, draft)
 
 
 async def test_closing_the_generator_leaves_no_task(summarizer: LocalSummarizer) -> None:

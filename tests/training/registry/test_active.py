@@ -44,6 +44,18 @@ def test_the_highest_version_is_served_until_one_is_promoted(repo: Path) -> None
     assert served_version(repo, "summarizer") == 1
 
 
+def test_tritons_configuration_says_the_same(repo: Path) -> None:
+    config = repo / "summarizer" / "config.pbtxt"
+    config.write_text('name: "summarizer"\nversion_policy { latest { num_versions: 1 } }\n# The end.\n')
+    promote(repo, "summarizer", 1, reason="trusted")
+    promote(repo, "summarizer", 2, reason="better")
+    assert "version_policy { specific { versions: [ 2 ] } }" in config.read_text()
+    roll_back(repo, "summarizer")
+    text = 'name: "summarizer"\nversion_policy { specific { versions: [ 1 ] } }\n# The end.\n'
+    assert config.read_text() == text
+    assert list(config.parent.glob("config*")) == [config]
+
+
 def test_adding_a_version_leaves_the_active_one_active(repo: Path, make_model: ModelMaker) -> None:
     promote(repo, "summarizer", 1, reason="trusted")
     add_version(repo, "summarizer", make_model("c"))

@@ -126,6 +126,18 @@ def test_verification_names_what_is_wrong(repo: Path, damage: Callable[[Path], o
     verify_version(read_version(repo, "summarizer", 2))
 
 
+def test_a_new_version_is_served_by_the_code_of_the_one_before_which_is_not_checked(
+    repo: Path, make_model: ModelMaker
+) -> None:
+    for number in (1, 2):
+        (repo / "summarizer" / str(number) / "model.py").write_text(f"served = {number}\n")
+    added = read_version(repo, "summarizer", add_version(repo, "summarizer", make_model("c")))
+    assert (added.folder / "model.py").read_text() == "served = 2\n"
+    assert "model.py" not in (added.checksums or {})
+    (added.folder / "model.py").write_text("served = 4\n")
+    verify_version(added)
+
+
 def test_what_python_leaves_beside_a_module_is_not_checked(repo: Path) -> None:
     cache = repo / "summarizer" / "1" / "__pycache__"
     cache.mkdir()

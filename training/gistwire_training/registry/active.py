@@ -1,6 +1,7 @@
 """Which version of a model is served, and which ones were: `read_active`, `promote` and `roll_back`.
 
-``<repository>/<model>/active.json`` says it; ``history.jsonl`` beside it lists what it has said, in order.
+``<repository>/<model>/active.json`` says it; ``history.jsonl`` beside it lists what it has said, in order. Where there
+is a ``config.pbtxt``, its version policy says it to Triton.
 """
 
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from gistwire_models.model_folder import version_numbers
+from gistwire_models.version_policy import with_served_version
 
 from gistwire_training.errors import CheckpointError, PromotionRefusedError
 from gistwire_training.registry.locking import locked
@@ -21,6 +23,7 @@ from gistwire_training.registry.whole_file import write_whole
 
 ACTIVE_FILE = "active.json"
 HISTORY_FILE = "history.jsonl"
+TRITON_FILE = "config.pbtxt"
 
 
 class ActiveVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,10 +169,13 @@ def _highest_other(repo: Path, model: ModelName, version: int) -> int | None:
 def _activate(
     repo: Path, model: ModelName, version: int, *, previous: int | None, reason: str
 ) -> ActiveVersion:
-    """Writes both files; the caller holds the lock."""
+    """Writes the files; the caller holds the lock."""
     history = read_history(repo, model)
     active = ActiveVersion(version=version, previous=previous, since=datetime.now(UTC), reason=reason)
     folder = model_folder(repo, model)
+    triton = folder / TRITON_FILE
+    if triton.exists():
+        write_whole(triton, with_served_version(triton.read_text(encoding="utf-8"), version).encode())
     write_whole(folder / ACTIVE_FILE, msgspec.json.format(msgspec.json.encode(active)) + b"\n")
     write_whole(
         folder / HISTORY_FILE, b"".join(msgspec.json.encode(entry) + b"\n" for entry in [*history, active])

@@ -26,7 +26,8 @@ ModelName: TypeAlias = Literal["summarizer", "encoder"]
 CHECKSUMS_FILE = "checksums.json"
 
 _STAGING_PREFIX = ".staging-"
-# Python writes it beside the model.py that Triton runs.
+# The code by which Triton serves a version, and what Python writes beside it.
+_CODE = "*.py"
 _UNCHECKED_FOLDER = "__pycache__"
 
 
@@ -43,7 +44,7 @@ class FileChecksum(msgspec.Struct, frozen=True):
 
 
 Checksums: TypeAlias = Mapping[str, FileChecksum]
-"""Every file of a version but the checksums themselves, by its path in the version's folder."""
+"""Every file of a version but the checksums themselves and Triton's code, by its path in the version's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def record_checksums(folder: Path) -> None:
 def add_version(repo: Path, model: ModelName, folder: Path) -> int:
     """Copies a converted model into the repository as its next version, whole or not at all.
 
-    Nothing that is there is changed. Where no version was ever promoted, servers take the highest one, and so
+    The code by which Triton serves it is that of the highest version before it. Nothing that is there is changed. Where no version was ever promoted, servers take the highest one, and so
     the new one at once: promote the one that is served beforehand, as `refresh` does.
 
     Args:
@@ -154,6 +155,8 @@ def add_version(repo: Path, model: ModelName, folder: Path) -> int:
         try:
             _copy(folder, staging)
             number = max(version_numbers(model_folder(repo, model)), default=0) + 1
+            for code in (parent / str(number - 1)).glob(_CODE):
+                shutil.copy2(code, staging)
             os.rename(staging, parent / str(number))
         except OSError as error:
             raise CheckpointError(f"{folder} cannot be copied into {parent}: {error}") from error
@@ -164,7 +167,7 @@ def add_version(repo: Path, model: ModelName, folder: Path) -> int:
 
 def _copy(folder: Path, staging: Path) -> None:
     """Copies a folder, and adds its checksums or checks the copy against those it came with."""
-    shutil.copytree(folder, staging, ignore=shutil.ignore_patterns(_UNCHECKED_FOLDER))
+    shutil.copytree(folder, staging, ignore=shutil.ignore_patterns(_UNCHECKED_FOLDER, _CODE))
     checksums = read_checksums(staging)
     if checksums is None:
         record_checksums(staging)
@@ -198,7 +201,8 @@ def _compute_checksums(folder: Path) -> dict[str, FileChecksum]:
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if path.is_file() and inside != Path(CHECKSUMS_FILE) and _UNCHECKED_FOLDER not in inside.parts:
+        unchecked = inside.match(_CODE) or inside == Path(CHECKSUMS_FILE) or _UNCHECKED_FOLDER in inside.parts
+        if path.is_file() and not unchecked:
             yield path
 
 

@@ -1,0 +1,284 @@
+"""Writes summaries by CTranslate2, in the calling thread: articles in, drafts as they come, then candidates.
+
+`local_summarizer.py` calls it; import it explicitly.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+from tokenizers import Tokenizer
+
+from gistwire_models.encoder_engine import without_surrogates
+from gistwire_models.errors import ModelFormatError
+from gistwire_models.model_folder import TOKENIZER_FILE
+from gistwire_models.placement import Placement
+from gistwire_models.source_words import SourceWords
+from gistwire_models.summarizer import Candidate, FinishReason, Origin, SummaryRequest
+from gistwire_models.summarizer_folder import (
+    SummarizerDescription,
+    read_always_allowed,
+    read_summarizer_description,
+)
+from gistwire_models.summarizer_source import (
+    DECODING_OPTIONS,
+    END_TOKEN,
+    START_TOKEN,
+    SUMMARY_TASK,
+    UNKNOWN_TOKEN,
+    SummarizerSource,
+    read_source,
+)
+from gistwire_models.summary_draft import Draft
+from gistwire_models.surface import restore
+
+_MAX_CANDIDATES = 8
+_BEAM_SIZE = 4
+
+# A shorter text is a fragment.
+_MIN_TOKENS = 6
+
+# Left out of the text: half of a pair of quotation marks would make the words of the article a quotation, or a
+# quotation its words. CTranslate2's `suppress_sequences` is no way to forbid them: under a vocabulary map it does not
+# find the tokens and writes beyond the scores' memory (4.8.5).
+_UNREADABLE = frozenset({'"', "“", "”", "«", "»", START_TOKEN, END_TOKEN, UNKNOWN_TOKEN})
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SummaryJob:
+    """An article to be summarized.
+
+    Attributes:
+        source: its tokens.
+        words: its words, to copy the writing from.
+        candidates: how many candidates are wanted.
+        max_tokens: longest candidate.
+        draft: where the draft goes.
+    """
+
+    source: SummarizerSource
+    words: SourceWords
+    candidates: int
+    max_tokens: int
+    draft: Draft
+
+
+@dataclass(slots=True)
+class _Writing:
+    """A draft while the engine writes it.
+
+    Attributes:
+        job: the article.
+        own: ids of the tokens that may be written for it.
+        tokens: what was written, with marks.
+        ended: whether the end mark came.
+        strayed: whether the engine took a token that only another article of the batch has.
+    """
+
+    job: SummaryJob
+    own: frozenset[int]
+    tokens: list[str] = field(default_factory=list)
+    ended: bool = False
+    strayed: bool = False
+
+
+class SummaryWriter:
+    """Writes the summaries of articles, in the thread that calls; several threads may call at once.
+
+    The first candidate is written word by word, which is the draft; the others are found by beam search. Only tokens
+    of the article and function words are ever considered, and the text has the case and spacing that the article has.
+
+    Attributes:
+        description: what the folder says about the summarizer.
+    """
+
+    def __init__(
+        self,
+        engine: Any,
+        tokenizer: Tokenizer,
+        description: SummarizerDescription,
+        always_allowed: Iterable[str],
+    ) -> None:
+        """Use `SummaryWriter.load`.
+
+        Args:
+            engine: a ``ctranslate2.Translator``.
+            tokenizer: its tokenizer, without padding and truncation.
+            description: what the folder says about the summarizer.
+            always_allowed: tokens that may be written whatever the source.
+        """
+        self.description = description
+        self._engine = engine
+        self._tokenizer = tokenizer
+        # The engine itself adds the marks.
+        allowed = {
+            tokenizer.token_to_id(token) for token in (*always_allowed, START_TOKEN, END_TOKEN, UNKNOWN_TOKEN)
+        }
+        self._always_allowed = frozenset(token for token in allowed if token is not None)
+
+    @classmethod
+    def load(cls, folder: Path, *, replicas: int, placement: Placement) -> "SummaryWriter":
+        """Loads a converted summarizer. Blocks for about 0.2 s.
+
+        Args:
+            folder: folder written by the export of `gistwire-train`.
+            replicas: number of batches written at once, a core each on the CPU.
+            placement: where it computes.
+
+        Raises:
+            ModelNotFoundError: there is no converted summarizer in `folder`.
+            ModelFormatError: its files cannot be used.
+        """
+        description = read_summarizer_description(folder)
+        always_allowed = read_always_allowed(folder)
+        tokenizer = _read_tokenizer(folder / TOKENIZER_FILE)
+        # Tells now rather than with the first article whether the marks are there.
+        read_source(
+            tokenizer, task=SUMMARY_TASK, headline="", body="", max_tokens=description.max_source_tokens
+        )
+        try:
+            engine = ctranslate2.Translator(
+                str(folder), inter_threads=replicas, intra_threads=1, **placement.options
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ModelFormatError(f"the model in {folder} cannot be loaded: {error}") from error
+        return cls(engine, tokenizer, description, always_allowed)
+
+    def read(self, request: SummaryRequest) -> tuple[SummarizerSource, SourceWords]:
+        """Reads an article as tokens and as words."""
+        headline, body = without_surrogates(request.headline), without_surrogates(request.body)
+        source = read_source(
+            self._tokenizer,
+            task=SUMMARY_TASK,
+            headline=headline,
+            body=body,
+            max_tokens=self.description.max_source_tokens,
+        )
+        return source, SourceWords(headline, source.headline, body, source.body)
+
+    def write(self, jobs: Sequence[SummaryJob]) -> list[tuple[Candidate, ...]]:
+        """Summarizes articles as one batch: first the drafts, then what was asked for beyond them.
+
+        Raises:
+            ValueError: the model wrote no word of an article.
+        """
+        written = [[draft] for draft in self._write_drafts(jobs)]
+        for job, candidates in zip(jobs, written, strict=True):
+            if job.candidates > 1 and not job.draft.abandoned.is_set():
+                candidates.extend(self._search(job))
+            if not candidates[0].text:
+                raise ValueError("the model wrote no word")
+        return [_distinct(candidates, job.candidates) for job, candidates in zip(jobs, written, strict=True)]
+
+    def close(self) -> None:
+        """Gives back the model."""
+        self._engine.unload_model()
+
+    def _write_drafts(self, jobs: Sequence[SummaryJob]) -> list[Candidate]:
+        writings = [_Writing(job, self._always_allowed.union(job.source.ids)) for job in jobs]
+        scores = self._greedy(writings)
+        for place, writing in enumerate(writings):
+            if writing.strayed:
+                # Alone it goes on from where it strayed; up to there the engine would have written the same.
+                writing.strayed = False
+                (scores[place],) = self._greedy([writing])
+        return [
+            _candidate(writing.job.draft.finish(complete=writing.ended), score, complete=writing.ended)
+            for writing, score in zip(writings, scores, strict=True)
+        ]
+
+    def _greedy(self, writings: Sequence[_Writing]) -> list[float]:
+        """Writes on where each of these ended; returns the mean log-probability of each."""
+        # Under a vocabulary map CTranslate2 names a step's token by its place among those that the batch may have.
+        allowed = sorted(frozenset[int]().union(*(writing.own for writing in writings)))
+        unreadable = [_unreadable(writing.job.source) for writing in writings]
+        # The engine reports these again before it goes on.
+        prefixes = [len(writing.tokens) for writing in writings]
+
+        def receive(step: Any) -> bool:
+            place, token_id = int(step.batch_id), allowed[int(step.token_id)]
+            writing = writings[place]
+            if step.step < prefixes[place]:
+                return False
+            if token_id not in writing.own:
+                writing.strayed = True
+                return True
+            token = self._tokenizer.id_to_token(token_id) or UNKNOWN_TOKEN
+            if token == END_TOKEN:
+                writing.ended = True
+            else:
+                writing.tokens.append(token)
+                if token not in unreadable[place]:
+                    writing.job.draft.add(token)
+            is_full = len(writing.tokens) >= writing.job.max_tokens
+            return is_full or writing.job.draft.abandoned.is_set()
+
+        results = self._translate(
+            [writing.job for writing in writings],
+            callback=receive,
+            target_prefix=[writing.tokens[:] for writing in writings] if any(prefixes) else None,
+        )
+        return [float(result.scores[0]) for result in results]
+
+    def _search(self, job: SummaryJob) -> list[Candidate]:
+        """Finds more candidates by beam search; those that did not come to an end are left out."""
+        wanted = min(_MAX_CANDIDATES, job.candidates)
+        (result,) = self._translate([job], beam_size=max(_BEAM_SIZE, wanted), num_hypotheses=wanted)
+        unreadable = _unreadable(job.source)
+        candidates: list[Candidate] = []
+        for tokens, score in zip(result.hypotheses, result.scores, strict=True):
+            text = restore([token for token in tokens if token not in unreadable], job.words)
+            if text and len(tokens) < job.max_tokens:
+                candidates.append(_candidate(text, score, complete=True))
+        return candidates
+
+    def _translate(self, jobs: Sequence[SummaryJob], *, beam_size: int = 1, **options: Any) -> list[Any]:
+        """Has the engine write; returns CTranslate2's ``TranslationResult`` of each article."""
+        max_tokens = max(job.max_tokens for job in jobs)
+        results: list[Any] = self._engine.translate_batch(
+            [job.source.tokens for job in jobs],
+            max_decoding_length=max_tokens,
+            min_decoding_length=min(_MIN_TOKENS, max_tokens),
+            return_scores=True,
+            beam_size=beam_size,
+            **DECODING_OPTIONS,
+            **options,
+        )
+        return results
+
+
+def _read_tokenizer(path: Path) -> Tokenizer:
+    try:
+        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises Exception itself
+        raise ModelFormatError(f"{path} cannot be read: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    # An article that holds "[SEP]" holds just these letters, not a mark.
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def _unreadable(source: SummarizerSource) -> frozenset[str]:
+    """Returns the tokens that do not stand in the text: the source's task is one, unless the article has the word."""
+    has_task = source.tokens.count(source.task) > 1
+    return _UNREADABLE if has_task else _UNREADABLE | {source.task}
+
+
+def _candidate(text: str, log_probability: float, *, complete: bool) -> Candidate:
+    return Candidate(
+        text=text,
+        origin=Origin.GENERATED,
+        finish_reason=FinishReason.COMPLETE if complete else FinishReason.LENGTH,
+        log_probability=log_probability,
+    )
+
+
+def _distinct(candidates: Iterable[Candidate], wanted: int) -> tuple[Candidate, ...]:
+    """Returns the first candidate of each text, at most so many."""
+    by_text: dict[str, Candidate] = {}
+    for candidate in candidates:
+        by_text.setdefault(candidate.text, candidate)
+    return tuple(by_text.values())[:wanted]
