@@ -45,6 +45,7 @@ class SummaryRequest:
         max_tokens: longest candidate, in tokens of the encoder's vocabulary.
         stream_drafts: whether drafts are wanted.
         generate: whether a generating model is to write; False where what it wrote is stored.
+        timeout_s: time for it, in seconds, which engines elsewhere are told; None for no limit.
     """
 
     article_id: str
@@ -59,6 +60,7 @@ class SummaryRequest:
     max_tokens: int = 64
     stream_drafts: bool = True
     generate: bool = True
+    timeout_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def with_served_version(config: str, version: int) -> str:
 
 
 def _end_of_block(text: str, start: int) -> int:
-    """Returns where the block ends whose opening brace stands before `start`; the end of the text if it never does."""
+    """Returns where the block ends whose opening brace stands before `start`: at the end of the text if nowhere."""
     depth = 1
     for place in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[place], 0)

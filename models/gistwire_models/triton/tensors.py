@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from gistwire.triton.v1 import inference_pb2
-from gistwire_models.errors import ModelUnavailableError
 from numpy.typing import NDArray
+
+from gistwire_models.errors import ModelUnavailableError
 
 _LENGTH = struct.Struct("<I")
 

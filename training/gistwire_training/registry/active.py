@@ -1,7 +1,7 @@
 """Which version of a model is served, and which ones were: `read_active`, `promote` and `roll_back`.
 
-``<repository>/<model>/active.json`` says it; ``history.jsonl`` beside it lists what it has said, in order. Where there
-is a ``config.pbtxt``, its version policy says it to Triton.
+``<repository>/<model>/active.json`` says it; ``history.jsonl`` beside it lists what it has said, in order. Where
+there is a ``config.pbtxt``, its version policy says it to Triton.
 """
 
 from datetime import UTC, datetime

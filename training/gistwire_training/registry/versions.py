@@ -132,8 +132,9 @@ def record_checksums(folder: Path) -> None:
 def add_version(repo: Path, model: ModelName, folder: Path) -> int:
     """Copies a converted model into the repository as its next version, whole or not at all.
 
-    The code by which Triton serves it is that of the highest version before it. Nothing that is there is changed. Where no version was ever promoted, servers take the highest one, and so
-    the new one at once: promote the one that is served beforehand, as `refresh` does.
+    The code by which Triton serves it is that of the highest version before it. Nothing that is there is changed.
+    Where no version was ever promoted, servers take the highest one, and so the new one at once: promote the one
+    that is served beforehand, as `refresh` does.
 
     Args:
         repo: the repository; made if it is missing.

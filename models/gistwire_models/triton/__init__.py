@@ -1,0 +1,16 @@
+"""Encoder and summarizers that Triton servers host; import it explicitly, as it loads gRPC."""
+
+from gistwire_models.triton.breaker import BreakerState, CircuitBreaker
+from gistwire_models.triton.encoder import TritonEncoder
+from gistwire_models.triton.endpoints import EndpointPool
+from gistwire_models.triton.settings import TritonSettings
+from gistwire_models.triton.summarizer import TritonSummarizer
+
+__all__ = [
+    "BreakerState",
+    "CircuitBreaker",
+    "EndpointPool",
+    "TritonEncoder",
+    "TritonSettings",
+    "TritonSummarizer",
+]

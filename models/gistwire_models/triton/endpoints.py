@@ -1,0 +1,196 @@
+"""The servers that requests are spread over: `EndpointPool`, which the engines share."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Collection, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+import grpc
+import structlog
+from gistwire.triton.v1 import inference_pb2
+from google.protobuf.message import Message
+
+from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.triton import methods
+from gistwire_models.triton.breaker import BreakerState, CircuitBreaker
+from gistwire_models.triton.settings import TritonSettings
+
+if TYPE_CHECKING:
+    InferCall: TypeAlias = grpc.aio.UnaryUnaryCall[Message, inference_pb2.ModelInferResponse]
+    InferStream: TypeAlias = grpc.aio.StreamStreamCall[Message, inference_pb2.ModelStreamInferResponse]
+
+_log = structlog.get_logger(__name__)
+
+_PROBE_TIMEOUT_S = 1.0
+_CREDIT_LIMIT = 10.0
+
+
+class Endpoint:
+    """A server, with its connections.
+
+    Attributes:
+        address: ``HOST:PORT``.
+        breaker: whether it gets requests.
+    """
+
+    def __init__(self, address: str, settings: TritonSettings) -> None:
+        self.address = address
+        self.breaker = CircuitBreaker(
+            failures=settings.open_after_failures,
+            # Servers that failed together are not asked together.
+            open_s=settings.open_s * random.uniform(0.8, 1.2),  # noqa: S311 (no secret)
+            max_open_s=settings.max_open_s,
+            clock=asyncio.get_running_loop().time,
+        )
+        self._channels = [_open_channel(address, settings, number) for number in range(settings.channels)]
+        self._next = itertools.cycle(self._channels)
+
+    def infer(self, request: inference_pb2.ModelInferRequest, *, timeout_s: float) -> "InferCall":
+        """Has a model compute; one response."""
+        return next(self._next).unary_unary(
+            methods.MODEL_INFER,
+            request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
+            response_deserializer=inference_pb2.ModelInferResponse.FromString,
+        )(request, timeout=timeout_s)
+
+    def stream(
+        self, requests: AsyncIterator[inference_pb2.ModelInferRequest], *, timeout_s: float | None
+    ) -> "InferStream":
+        """Opens a stream of requests and responses."""
+        return next(self._next).stream_stream(
+            methods.MODEL_STREAM_INFER,
+            request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
+            response_deserializer=inference_pb2.ModelStreamInferResponse.FromString,
+        )(requests, timeout=timeout_s)
+
+    async def is_ready(self, model: str) -> bool:
+        """Asks whether it can take requests for a model."""
+        ask = self._channels[0].unary_unary(
+            methods.MODEL_READY,
+            request_serializer=inference_pb2.ModelReadyRequest.SerializeToString,
+            response_deserializer=inference_pb2.ModelReadyResponse.FromString,
+        )
+        try:
+            answer = await ask(inference_pb2.ModelReadyRequest(name=model), timeout=_PROBE_TIMEOUT_S)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(answer.ready)
+
+    async def close(self) -> None:
+        """Closes its connections; calls under way are cancelled."""
+        for channel in self._channels:
+            await channel.close()
+
+
+class EndpointPool:
+    """Servers that host a model, each in its turn; one that fails gets no requests until it says that it is ready.
+
+    Made without reaching any of them. Serves one event loop.
+
+    Args:
+        settings: which servers, and when one is kept away from.
+        model: the model's name.
+    """
+
+    def __init__(self, settings: TritonSettings, model: str) -> None:
+        self._settings = settings
+        self._model = model
+        self._endpoints: list[Endpoint] | None = None
+        self._turn = 0
+        self._credit = _CREDIT_LIMIT
+        self._probes: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
+
+    def choose(self, *, excluded: Collection[Endpoint] = ()) -> Endpoint:
+        """Returns the server whose turn it is, of those that are well.
+
+        Args:
+            excluded: servers that were tried already.
+
+        Raises:
+            ModelUnavailableError: there is none, or the pool was closed.
+        """
+        if self._closed:
+            raise ModelUnavailableError("the engine was closed")
+        self._credit = min(_CREDIT_LIMIT, self._credit + self._settings.hedge_share)
+        for endpoint in self._in_turn():
+            if endpoint.breaker.state is BreakerState.CLOSED and endpoint not in excluded:
+                return endpoint
+        raise ModelUnavailableError(f"no Triton server is ready for {self._model}")
+
+    def choose_again(self, *, excluded: Collection[Endpoint]) -> Endpoint | None:
+        """Returns another server for a request that was sent already; None if none is well, or it was done too often.
+
+        Repeated requests are a limited share of all, so that they cannot bring down servers that are merely slow.
+        """
+        if self._closed or self._credit < 1:
+            return None
+        for endpoint in self._in_turn():
+            if endpoint.breaker.state is BreakerState.CLOSED and endpoint not in excluded:
+                self._credit -= 1
+                return endpoint
+        return None
+
+    def report(self, endpoint: Endpoint, *, is_well: bool) -> None:
+        """Takes note of how a request ended: whether the server is well."""
+        if is_well:
+            endpoint.breaker.succeed()
+            return
+        endpoint.breaker.fail()
+        if endpoint.breaker.state is not BreakerState.CLOSED and endpoint.address not in self._probes:
+            _log.warning("triton_endpoint_ejected", endpoint=endpoint.address, model=self._model)
+            self._probes[endpoint.address] = asyncio.create_task(self._probe(endpoint))
+
+    async def close(self) -> None:
+        """Closes all connections. Calls under way are cancelled, later ones raise ModelUnavailableError."""
+        self._closed = True
+        probes = list(self._probes.values())
+        for probe in probes:
+            probe.cancel()
+        await asyncio.gather(*probes, return_exceptions=True)
+        for endpoint in self._endpoints or ():
+            await endpoint.close()
+
+    def _in_turn(self) -> Iterator[Endpoint]:
+        if self._endpoints is None:
+            self._endpoints = [Endpoint(address, self._settings) for address in self._settings.endpoints]
+        self._turn = (self._turn + 1) % len(self._endpoints)
+        yield from self._endpoints[self._turn :]
+        yield from self._endpoints[: self._turn]
+
+    async def _probe(self, endpoint: Endpoint) -> None:
+        """Asks a server again and again whether it is ready, so that no reader's request has to be the trial."""
+        try:
+            while endpoint.breaker.state is not BreakerState.CLOSED:
+                await asyncio.sleep(endpoint.breaker.trial_in_s)
+                if endpoint.breaker.begin_trial():
+                    if await endpoint.is_ready(self._model):
+                        endpoint.breaker.succeed()
+                    else:
+                        endpoint.breaker.fail()
+            _log.info("triton_endpoint_returned", endpoint=endpoint.address, model=self._model)
+        finally:
+            del self._probes[endpoint.address]
+
+
+def _open_channel(address: str, settings: TritonSettings, number: int) -> grpc.aio.Channel:
+    options = [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # Channels of like options would share one connection.
+        ("gistwire.channel", number),
+        ("grpc.use_local_subchannel_pool", 1),
+        # A half-open connection is noticed, and a server that is back is reached soon.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        # Retries are ours, as only we know which are safe.
+        ("grpc.enable_retries", 0),
+    ]
+    if settings.ca_file is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    credentials = grpc.ssl_channel_credentials(settings.ca_file.read_bytes())
+    return grpc.aio.secure_channel(address, credentials, options=options)
