@@ -56,8 +56,8 @@ class CombinedSummarizer:
                     match event:
                         case DraftDelta():
                             yield event
-                        case Candidates(written):
-                            yield Candidates(_distinct(written + await extracts))
+                        case Candidates(written, model):
+                            yield Candidates(_distinct(written + await extracts), model=model)
         finally:
             extracts.cancel()
             await asyncio.gather(extracts, return_exceptions=True)

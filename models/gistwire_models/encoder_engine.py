@@ -15,8 +15,8 @@ from tokenizers import Encoding, Tokenizer
 from gistwire_models.encoder import Embedding
 from gistwire_models.encoder_folder import EncoderDescription, read_description
 from gistwire_models.errors import ModelFormatError
-from gistwire_models.model_folder import TOKENIZER_FILE
 from gistwire_models.placement import CPU, Placement
+from gistwire_models.tokenization import TokenCounter, read_tokenizer, without_surrogates
 
 # Enough for 256 tokens of any news text; spares the tokenizer what would be cut anyway.
 _MAX_CHARACTERS = 8_192
@@ -48,7 +48,7 @@ class EncoderEngine:
         """
         self.description = description
         self._engine = engine
-        self._counting_tokenizer = tokenizer
+        self._counter = TokenCounter(tokenizer)
         self._tokenizer = _truncating(tokenizer, description.max_tokens)
         self._max_batch_tokens = _MAX_BATCH_TOKENS_ON_GPU if placement.is_gpu else MAX_BATCH_TOKENS
 
@@ -66,12 +66,7 @@ class EncoderEngine:
             ModelFormatError: its files cannot be used.
         """
         description = read_description(folder)
-        try:
-            tokenizer: Tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-        except Exception as error:  # tokenizers raises Exception itself
-            raise ModelFormatError(f"{folder / TOKENIZER_FILE} cannot be read: {error}") from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
+        tokenizer = read_tokenizer(folder)
         try:
             engine = ctranslate2.Encoder(
                 str(folder), inter_threads=replicas, intra_threads=1, **placement.options
@@ -95,7 +90,7 @@ class EncoderEngine:
 
     def count_tokens(self, text: str) -> int:
         """Counts the tokens of a text, without ``[CLS]`` and ``[SEP]`` and without a limit."""
-        return len(self._counting_tokenizer.encode(without_surrogates(text), add_special_tokens=False).ids)
+        return self._counter.count_tokens(text)
 
     def estimate_tokens(self, text: str) -> int:
         """Estimates the tokens of a text from its length; news differs from it by a fifth on average."""
@@ -132,11 +127,6 @@ class EncoderEngine:
         if hidden.device != "cpu" or hidden.dtype != ctranslate2.DataType.float32:
             hidden = hidden.to(ctranslate2.DataType.float32).to_device(ctranslate2.Device.cpu)
         return _pool(np.asarray(hidden, dtype=np.float32), lengths)
-
-
-def without_surrogates(text: str) -> str:
-    """Replaces lone surrogates, which the tokenizer refuses."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _truncating(tokenizer: Tokenizer, max_tokens: int) -> Tokenizer:

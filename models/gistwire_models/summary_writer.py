@@ -11,9 +11,7 @@ from typing import Any
 import ctranslate2
 from tokenizers import Tokenizer
 
-from gistwire_models.encoder_engine import without_surrogates
 from gistwire_models.errors import ModelFormatError
-from gistwire_models.model_folder import TOKENIZER_FILE
 from gistwire_models.placement import Placement
 from gistwire_models.source_words import SourceWords
 from gistwire_models.summarizer import Candidate, FinishReason, Origin, SummaryRequest
@@ -33,6 +31,7 @@ from gistwire_models.summarizer_source import (
 )
 from gistwire_models.summary_draft import Draft
 from gistwire_models.surface import restore
+from gistwire_models.tokenization import read_tokenizer, without_surrogates
 
 _MAX_CANDIDATES = 8
 _BEAM_SIZE = 4
@@ -133,7 +132,9 @@ class SummaryWriter:
         """
         description = read_summarizer_description(folder)
         always_allowed = read_always_allowed(folder)
-        tokenizer = _read_tokenizer(folder / TOKENIZER_FILE)
+        tokenizer = read_tokenizer(folder)
+        # An article that holds "[SEP]" holds just these letters, not a mark.
+        tokenizer.encode_special_tokens = True
         # Tells now rather than with the first article whether the marks are there.
         read_source(
             tokenizer, task=SUMMARY_TASK, headline="", body="", max_tokens=description.max_source_tokens
@@ -247,18 +248,6 @@ class SummaryWriter:
             **options,
         )
         return results
-
-
-def _read_tokenizer(path: Path) -> Tokenizer:
-    try:
-        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises Exception itself
-        raise ModelFormatError(f"{path} cannot be read: {error}") from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    # An article that holds "[SEP]" holds just these letters, not a mark.
-    tokenizer.encode_special_tokens = True
-    return tokenizer
 
 
 def _unreadable(source: SummarizerSource) -> frozenset[str]:

@@ -25,12 +25,6 @@ from gistwire.v1 import (
     user_event_pb2_grpc,
 )
 from gistwire_indexer.index import DEFAULT_TENANT, ArticleStore
-from gistwire_models.combined_summarizer import CombinedSummarizer
-from gistwire_models.extractive import ExtractiveSummarizer
-from gistwire_models.local_encoder import LocalEncoder
-from gistwire_models.local_summarizer import LocalSummarizer
-from gistwire_models.shipped import default_encoder_folder, default_summarizer_folder, served_model_folder
-from gistwire_models.summarizer import Summarizer
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -39,6 +33,7 @@ from gistwire_server.call_log import configure_log
 from gistwire_server.config import UNIX_SOCKET, LimitsConfig, ServerConfig
 from gistwire_server.engines import Engines
 from gistwire_server.errors import ConfigurationError
+from gistwire_server.model_engines import open_encoder, open_summarizer
 from gistwire_server.paging import TokenSigner, load_key
 from gistwire_server.retention import expiring
 from gistwire_server.scoring import Scorer
@@ -106,12 +101,12 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[OpenedEngines]:
         IndexUnavailableError: the index cannot be opened.
     """
     async with AsyncExitStack() as stack:
-        encoder = await asyncio.to_thread(_load_encoder, config)
+        encoder = await open_encoder(config)
         stack.push_async_callback(encoder.close)
         store = await open_store(config, model=encoder.model, dimension=encoder.dimension)
         stack.push_async_callback(store.close)
         index = await store.tenant(DEFAULT_TENANT)
-        summarizer = await asyncio.to_thread(_load_summarizer, config, encoder)
+        summarizer = await open_summarizer(config, encoder)
         stack.push_async_callback(summarizer.close)
         key = await asyncio.to_thread(load_key, config.token_key_file or config.data_dir / "token.key")
         signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
@@ -177,24 +172,6 @@ async def serve(config: ServerConfig) -> None:
     finally:
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(signal_number)
-
-
-def _load_encoder(config: ServerConfig) -> LocalEncoder:
-    return LocalEncoder.load(config.encoder_dir or default_encoder_folder(), threads=config.encoder_threads)
-
-
-def _load_summarizer(config: ServerConfig, encoder: LocalEncoder) -> Summarizer:
-    extracting = ExtractiveSummarizer(encoder, encoder.count_tokens)
-    if config.summarizer == "extracting":
-        return extracting
-    generating = LocalSummarizer.load(_summarizer_folder(config), threads=config.summarizer_threads)
-    return CombinedSummarizer(generating, extracting, languages=generating.languages)
-
-
-def _summarizer_folder(config: ServerConfig) -> Path:
-    if config.summarizer_dir is None:
-        return default_summarizer_folder()
-    return served_model_folder(config.summarizer_dir, "summarizer") or config.summarizer_dir
 
 
 def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:

@@ -138,6 +138,21 @@ class ElasticsearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """How long a write waits for a cluster that is busy or takes no writes, in seconds."""
 
 
+class TritonConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The Triton servers that host the models, with ``models = "triton"``."""
+
+    endpoints: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("127.0.0.1:8001",)
+    """``HOST:PORT`` of each one's gRPC service; requests go to all of them in turn."""
+    ca_file: Path | None = None
+    """Certificates that sign the servers' own; none for connections in the clear, in a private network."""
+    timeout_s: PositiveFloat = 10.0
+    """Longest wait for vectors of ingested texts, and for each piece of a summary, in seconds."""
+    reader_timeout_s: PositiveFloat = 2.0
+    """Longest wait for the vector of a query or a summary, in seconds; a search's own deadline may end it earlier."""
+    hedge_after_s: PositiveFloat | None = 0.1
+    """After how long a reader's text is sent to a second server, too, in seconds; none for never."""
+
+
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole configuration."""
 
@@ -157,10 +172,13 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Tenants besides the default one; a call names its own in the metadata ``gistwire-tenant``."""
     retention_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """Age at which articles are deleted, in days since publication; none to keep them all."""
-    models: Literal["local"] = "local"
-    """Where models run."""
+    models: Literal["local", "triton"] = "local"
+    """Where models run: in this process, or on Triton servers."""
+    triton: TritonConfig = TritonConfig()
+    """The Triton servers, if that is where."""
     encoder_dir: Path | None = None
-    """Folder of a converted encoder; none for the one that comes with Gistwire."""
+    """Folder of a converted encoder; none for the one that comes with Gistwire. With Triton its description and its
+    vocabulary: the servers must host the same one, as the index holds its vectors."""
     encoder_threads: PositiveInt | None = None
     """Threads of the encoder; none to choose by the machine."""
     summarizer: Literal["generating", "extracting"] = "generating"
@@ -169,7 +187,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Folder of an exported summarizer, or of a model repository whose served version is taken; none for the one that
     comes with Gistwire."""
     summarizer_threads: PositiveInt | None = None
-    """Batches of articles that are summarized at once, a core each; none to choose by the machine."""
+    """Articles that are summarized at once, a core each; none to choose by the machine."""
     retrieval: RetrievalConfig = RetrievalConfig()
     summary: SummaryConfig = SummaryConfig()
     rank: RankConfig = RankConfig()

@@ -10,7 +10,7 @@ import structlog
 from gistwire.v1 import events_pb2
 from gistwire_indexer.errors import GistwireIndexerError
 from gistwire_indexer.index import IndexedArticle, StoredSummary
-from gistwire_models.encoder import Embedding, Priority
+from gistwire_models.encoder import Embedding, ModelVersion, Priority
 from gistwire_models.errors import GistwireModelError, ModelOverloadedError
 from gistwire_models.summarizer import (
     Candidate,
@@ -151,10 +151,10 @@ class _Summarization:
                 await self._fail(hit, error)
                 return
         if to_store is not None:
-            await self._store(hit, to_store)
+            await self._store(to_store)
 
-    async def _summarize(self, hit: HitToSummarize, stored: StoredSummary | None) -> Candidate | None:
-        """Ends the hit in a summary; returns the candidate that is worth storing, if there is one."""
+    async def _summarize(self, hit: HitToSummarize, stored: StoredSummary | None) -> StoredSummary | None:
+        """Ends the hit in a summary; returns one that is worth storing, if there is one."""
         mode = self.plan.summary.mode
         if mode is SummaryMode.NONE:
             self._finish_with_headline(hit)
@@ -165,10 +165,12 @@ class _Summarization:
         try:
             async with asyncio.timeout(self.budget.remaining_s()):
                 if stored is not None and mode is not SummaryMode.BEST:
-                    await self._choose(hit, (), stored)
+                    await self._choose(hit, (), self.engines.summarizer.model, stored)
                     return None
-                candidates = await self._write(hit, generate=stored is None)
-                scored = await self._choose(hit, candidates, stored)
+                written = await self._write(hit, generate=stored is None)
+                # While the engine runs, another model may have come into its place.
+                model = written.model or self.engines.summarizer.model
+                scored = await self._choose(hit, written.candidates, model, stored)
         except TimeoutError:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
             await self._finish_with_extract(hit, late=True)
@@ -179,7 +181,8 @@ class _Summarization:
             self._degrade(hit, reason, self._fallback(hit))
             await self._finish_with_extract(hit)
             return None
-        return _worth_storing(scored) if stored is None else None
+        chosen = _worth_storing(scored) if stored is None else None
+        return None if chosen is None else _to_store(hit, chosen, model)
 
     def _wants_several(self) -> bool:
         return self.plan.summary.mode is SummaryMode.BEST and self.plan.summary.candidates > 1
@@ -198,7 +201,7 @@ class _Summarization:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
         return Step.SUMMARIZE_ONE
 
-    async def _write(self, hit: HitToSummarize, *, generate: bool) -> tuple[Candidate, ...]:
+    async def _write(self, hit: HitToSummarize, *, generate: bool) -> Candidates:
         step = self._affordable(hit)
         article = hit.indexed.article
         focused = self.plan.summary.mode is SummaryMode.BEST
@@ -215,22 +218,27 @@ class _Summarization:
             max_tokens=self.plan.summary.max_tokens,
             stream_drafts=self.plan.summary.stream_drafts,
             generate=generate,
+            timeout_s=self.budget.remaining_s(),
         )
-        candidates: tuple[Candidate, ...] = ()
+        candidates: Candidates | None = None
         with self.budget.spend(step):
             async with aclosing(self.engines.summarizer.summarize(request)) as writing:
                 async for written in writing:
                     match written:
                         case DraftDelta(text):
                             self.queue.put_delta(hit.hit_id, text)
-                        case Candidates(candidates):
-                            pass
-        if not candidates:
+                        case Candidates():
+                            candidates = written
+        if candidates is None or not candidates.candidates:
             raise RuntimeError(f"summarizer {self.engines.summarizer.model} gave no candidates")
         return candidates
 
     async def _choose(
-        self, hit: HitToSummarize, candidates: Iterable[Candidate], stored: StoredSummary | None
+        self,
+        hit: HitToSummarize,
+        candidates: Iterable[Candidate],
+        model: ModelVersion,
+        stored: StoredSummary | None,
     ) -> tuple[ScoredCandidate, ...]:
         """Scores what was written and what is stored, and ends the hit in the best of them."""
         written = list(candidates)
@@ -244,7 +252,7 @@ class _Summarization:
             hit.hit_id,
             hit.indexed,
             scored,
-            model=self.engines.summarizer.model,
+            model=model,
             stored=best.candidate is stored_candidate,
         )
         self.queue.put(HitOutcome(hit.hit_id, event, best.scores.query_similarity))
@@ -324,21 +332,24 @@ class _Summarization:
     ) -> None:
         self.queue.put(events_pb2.Degraded(stage=stage, reason=reason, action=action, hit_ids=[hit.hit_id]))
 
-    async def _store(self, hit: HitToSummarize, candidate: Candidate) -> None:
-        summary = StoredSummary(
-            article_id=hit.indexed.article.id,
-            revision=hit.indexed.revision,
-            model=str(self.engines.summarizer.model),
-            text=candidate.text,
-            origin=candidate.origin.value,
-            log_probability=candidate.log_probability,
-            embedding=candidate.embedding,
-        )
+    async def _store(self, summary: StoredSummary) -> None:
         try:
             await self.engines.index.store_summary(summary)
         except GistwireIndexerError:
             # The reader has the summary; the next search will write it again.
             _log.warning("summary_not_stored", exc_info=True)
+
+
+def _to_store(hit: HitToSummarize, candidate: Candidate, model: ModelVersion) -> StoredSummary:
+    return StoredSummary(
+        article_id=hit.indexed.article.id,
+        revision=hit.indexed.revision,
+        model=str(model),
+        text=candidate.text,
+        origin=candidate.origin.value,
+        log_probability=candidate.log_probability,
+        embedding=candidate.embedding,
+    )
 
 
 def _worth_storing(scored: Iterable[ScoredCandidate]) -> Candidate | None:

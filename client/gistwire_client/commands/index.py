@@ -16,7 +16,7 @@ from gistwire_client.terminal.safe_text import folded
 if TYPE_CHECKING:
     from gistwire_indexer.elasticsearch import ElasticsearchStore, RebuildProgress
     from gistwire_indexer.index import ArticleStore
-    from gistwire_models.local_encoder import LocalEncoder
+    from gistwire_models.encoder import TextEncoder
     from gistwire_server.config import ServerConfig
 
 _EXAMPLES = """\b
@@ -148,17 +148,14 @@ def expire(*, data_dir: Path, config_file: Path | None, tenant: str, days: float
 @asynccontextmanager
 async def _open_store(
     data_dir: Path, config_file: Path | None
-) -> AsyncIterator[tuple["ServerConfig", "ArticleStore", "LocalEncoder"]]:
+) -> AsyncIterator[tuple["ServerConfig", "ArticleStore", "TextEncoder"]]:
     """Opens the store of a configuration, with the encoder that its indices are for."""
-    from gistwire_models.local_encoder import LocalEncoder  # noqa: PLC0415
-    from gistwire_models.shipped import default_encoder_folder  # noqa: PLC0415
     from gistwire_server.config import load_config  # noqa: PLC0415
+    from gistwire_server.model_engines import open_encoder  # noqa: PLC0415
     from gistwire_server.storage import open_store  # noqa: PLC0415
 
     config = load_config(config_file, data_dir=None if config_file else data_dir)
-    encoder = await asyncio.to_thread(
-        LocalEncoder.load, config.encoder_dir or default_encoder_folder(), threads=config.encoder_threads
-    )
+    encoder = await open_encoder(config)
     try:
         store = await open_store(config, model=encoder.model, dimension=encoder.dimension)
         try:

@@ -1,0 +1,107 @@
+"""Opens the models that a configuration names: `open_encoder` and `open_summarizer`."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+from gistwire_models.combined_summarizer import CombinedSummarizer
+from gistwire_models.encoder import ModelVersion, TextEncoder
+from gistwire_models.encoder_folder import read_description
+from gistwire_models.errors import GistwireModelError
+from gistwire_models.extractive import ExtractiveSummarizer
+from gistwire_models.shipped import default_encoder_folder, default_summarizer_folder, served_model_folder
+from gistwire_models.summarizer import GeneratingSummarizer, Summarizer
+from gistwire_models.summarizer_folder import read_summarizer_description
+
+from gistwire_server.config import ServerConfig, TritonConfig
+
+if TYPE_CHECKING:
+    from gistwire_models.triton import TritonSettings
+
+_log = structlog.get_logger(__name__)
+
+
+class CountingEncoder(TextEncoder, Protocol):
+    """A text encoder that also tells how long texts are."""
+
+    def count_tokens(self, text: str) -> int:
+        """Counts the tokens of a text, without a limit. Blocks."""
+        ...
+
+
+async def open_encoder(config: ServerConfig) -> CountingEncoder:
+    """Opens the encoder of a configuration. One that Triton hosts is not reached yet.
+
+    Raises:
+        ModelNotFoundError: its folder is not there.
+        ModelFormatError: its files cannot be used.
+    """
+    folder = config.encoder_dir or default_encoder_folder()
+    if config.models == "local":
+        # A server whose models are elsewhere does without their runtime.
+        from gistwire_models.local_encoder import LocalEncoder  # noqa: PLC0415
+
+        return await asyncio.to_thread(LocalEncoder.load, folder, threads=config.encoder_threads)
+    from gistwire_models.tokenization import TokenCounter, read_tokenizer  # noqa: PLC0415
+    from gistwire_models.triton import TritonEncoder  # noqa: PLC0415
+
+    counter = TokenCounter(await asyncio.to_thread(read_tokenizer, folder))
+    return TritonEncoder(triton_settings(config.triton), read_description(folder), counter.count_tokens)
+
+
+async def open_summarizer(config: ServerConfig, encoder: CountingEncoder) -> Summarizer:
+    """Opens the summarizer of a configuration, with extracts standing by.
+
+    Raises:
+        ModelNotFoundError: its folder is not there.
+        ModelFormatError: its files cannot be used.
+    """
+    extracting = ExtractiveSummarizer(encoder, encoder.count_tokens)
+    if config.summarizer == "extracting":
+        return extracting
+    generating = await (_open_local(config) if config.models == "local" else _open_on_triton(config))
+    return CombinedSummarizer(generating, extracting, languages=generating.languages)
+
+
+def triton_settings(config: TritonConfig) -> "TritonSettings":
+    """Returns the settings of Triton servers."""
+    from gistwire_models.triton import TritonSettings  # noqa: PLC0415
+
+    return TritonSettings(
+        endpoints=config.endpoints,
+        ca_file=config.ca_file,
+        timeout_s=config.timeout_s,
+        reader_timeout_s=config.reader_timeout_s,
+        hedge_after_s=config.hedge_after_s,
+    )
+
+
+async def _open_local(config: ServerConfig) -> GeneratingSummarizer:
+    from gistwire_models.local_summarizer import LocalSummarizer  # noqa: PLC0415
+
+    folder = _summarizer_folder(config)
+    return await asyncio.to_thread(LocalSummarizer.load, folder, threads=config.summarizer_threads)
+
+
+async def _open_on_triton(config: ServerConfig) -> GeneratingSummarizer:
+    from gistwire_models.triton import TritonSummarizer  # noqa: PLC0415
+
+    own = read_summarizer_description(_summarizer_folder(config))
+    summarizer = TritonSummarizer(
+        triton_settings(config.triton),
+        initial=ModelVersion(own.name, own.version),
+        languages=own.languages,
+    )
+    try:
+        await summarizer.describe()
+    except GistwireModelError as error:
+        # Searches go on with extracts, and with summaries as soon as a server is back.
+        _log.warning("triton_unavailable_at_start", error=str(error))
+    return summarizer
+
+
+def _summarizer_folder(config: ServerConfig) -> Path:
+    if config.summarizer_dir is None:
+        return default_summarizer_folder()
+    return served_model_folder(config.summarizer_dir, "summarizer") or config.summarizer_dir
