@@ -21,8 +21,8 @@ demo: $(VENV)/.base ## three searches on a sample of news, streamed (sets everyt
 test: $(VENV)/.dev ## all tests (sets everything up)
 	$(BIN)/python -m pytest $(TESTS)
 
-backends: $(VENV)/.dev ## the container image that tests run, pulled or built (docs/testing.md)
-	$(BIN)/python -m tests.backends.elasticsearch_image
+backends: $(VENV)/.dev ## the container images that tests run, pulled or built (docs/testing.md)
+	$(BIN)/python -m tests.backends.images
 
 check: $(VENV)/.dev ## format, lint, types, and generated code in step with the protos
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.backends.elasticsearch import ElasticsearchServer, new_elasticsearch
+from tests.backends.triton import TritonServer, new_triton
 
 # No test depends on the machine's speed, and the fixtures that meet many examples hold nothing of any of them.
 settings.register_profile(
@@ -33,6 +34,18 @@ def elasticsearch_server() -> Iterator[ElasticsearchServer]:
     try:
         server.start()
         _backends_used.append(f"Elasticsearch {server.version} ran as a {server.kind}")
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def triton_server() -> Iterator[TritonServer]:
+    """A real Triton server with the models of this repository, for all tests that only ask it."""
+    server = new_triton()
+    try:
+        server.start()
+        _backends_used.append(f"Triton ran as a {server.kind}")
         yield server
     finally:
         server.close()

@@ -1,19 +1,16 @@
 """The Elasticsearch servers of tests: `new_elasticsearch` gives one in a container or as a plain process.
 
-``GISTWIRE_TEST_BACKENDS`` says which: ``container``, ``process``, or ``auto`` (the default): a container where a
-Docker engine answers that has the image, else a process. The end of a test run says which it was.
+kinds.py says which of the two.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from tests.backends.elasticsearch_container import ElasticsearchContainer
-from tests.backends.elasticsearch_image import available_image
+from tests.backends.elasticsearch_image import ELASTICSEARCH_IMAGE
 from tests.backends.elasticsearch_process import ElasticsearchProcess
-
-_VARIABLE = "GISTWIRE_TEST_BACKENDS"
+from tests.backends.kinds import wanted_kind
 
 
 class ElasticsearchServer(Protocol):
@@ -74,12 +71,10 @@ def new_elasticsearch(
         BackendUnavailableError: none can be had.
         ValueError: the environment asks for something else than the above.
     """
-    wanted = os.environ.get(_VARIABLE, "auto")
-    if wanted not in ("auto", "container", "process"):
-        raise ValueError(f"{_VARIABLE} is {wanted!r}; it may be auto, container or process")
-    image = (
-        None if wanted == "process" or data is not None else available_image(required=wanted == "container")
-    )
+    wanted = wanted_kind()
+    if wanted == "process" or data is not None:
+        return ElasticsearchProcess(settings=settings, data=data)
+    image = ELASTICSEARCH_IMAGE.available(required=wanted == "container")
     if image is None:
         return ElasticsearchProcess(settings=settings, data=data)
     return ElasticsearchContainer(image, settings=settings)

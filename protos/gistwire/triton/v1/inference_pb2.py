@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"gistwire/triton/v1/inference.proto\x12\x12gistwire.triton.v1\"\x14\n\x12ServerReadyRequest\"$\n\x13ServerReadyResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\"2\n\x11ModelReadyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"#\n\x12ModelReadyResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\"\x99\x01\n\x0eInferParameter\x12\x14\n\nbool_param\x18\x01 \x01(\x08H\x00\x12\x15\n\x0bint64_param\x18\x02 \x01(\x03H\x00\x12\x16\n\x0cstring_param\x18\x03 \x01(\tH\x00\x12\x16\n\x0c\x64ouble_param\x18\x04 \x01(\x01H\x00\x12\x16\n\x0cuint64_param\x18\x05 \x01(\x04H\x00\x42\x12\n\x10parameter_choice\"<\n\x0bInferTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"\xb9\x02\n\x11ModelInferRequest\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12I\n\nparameters\x18\x04 \x03(\x0b\x32\x35.gistwire.triton.v1.ModelInferRequest.ParametersEntry\x12/\n\x06inputs\x18\x05 \x03(\x0b\x32\x1f.gistwire.triton.v1.InferTensor\x12\x1a\n\x12raw_input_contents\x18\x07 \x03(\x0c\x1aU\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".gistwire.triton.v1.InferParameter:\x02\x38\x01\"\xbd\x02\n\x12ModelInferResponse\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12J\n\nparameters\x18\x04 \x03(\x0b\x32\x36.gistwire.triton.v1.ModelInferResponse.ParametersEntry\x12\x30\n\x07outputs\x18\x05 \x03(\x0b\x32\x1f.gistwire.triton.v1.InferTensor\x12\x1b\n\x13raw_output_contents\x18\x06 \x03(\x0c\x1aU\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".gistwire.triton.v1.InferParameter:\x02\x38\x01\"q\n\x18ModelStreamInferResponse\x12\x15\n\rerror_message\x18\x01 \x01(\t\x12>\n\x0einfer_response\x18\x02 \x01(\x0b\x32&.gistwire.triton.v1.ModelInferResponse\"@\n\x16RepositoryIndexRequest\x12\x17\n\x0frepository_name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\"\xad\x01\n\x17RepositoryIndexResponse\x12\x46\n\x06models\x18\x01 \x03(\x0b\x32\x36.gistwire.triton.v1.RepositoryIndexResponse.ModelIndex\x1aJ\n\nModelIndex\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x8a\x01\n\x18ModelRepositoryParameter\x12\x14\n\nbool_param\x18\x01 \x01(\x08H\x00\x12\x15\n\x0bint64_param\x18\x02 \x01(\x03H\x00\x12\x16\n\x0cstring_param\x18\x03 \x01(\tH\x00\x12\x15\n\x0b\x62ytes_param\x18\x04 \x01(\x0cH\x00\x42\x12\n\x10parameter_choice\"\xfe\x01\n\x1aRepositoryModelLoadRequest\x12\x17\n\x0frepository_name\x18\x01 \x01(\t\x12\x12\n\nmodel_name\x18\x02 \x01(\t\x12R\n\nparameters\x18\x03 \x03(\x0b\x32>.gistwire.triton.v1.RepositoryModelLoadRequest.ParametersEntry\x1a_\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12;\n\x05value\x18\x02 \x01(\x0b\x32,.gistwire.triton.v1.ModelRepositoryParameter:\x02\x38\x01\"\x1d\n\x1bRepositoryModelLoadResponse\"K\n\x1cRepositoryModelUnloadRequest\x12\x17\n\x0frepository_name\x18\x01 \x01(\t\x12\x12\n\nmodel_name\x18\x02 \x01(\t\"\x1f\n\x1dRepositoryModelUnloadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"gistwire/triton/v1/inference.proto\x12\x12gistwire.triton.v1\"2\n\x11ModelReadyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"#\n\x12ModelReadyResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\"\x99\x01\n\x0eInferParameter\x12\x14\n\nbool_param\x18\x01 \x01(\x08H\x00\x12\x15\n\x0bint64_param\x18\x02 \x01(\x03H\x00\x12\x16\n\x0cstring_param\x18\x03 \x01(\tH\x00\x12\x16\n\x0c\x64ouble_param\x18\x04 \x01(\x01H\x00\x12\x16\n\x0cuint64_param\x18\x05 \x01(\x04H\x00\x42\x12\n\x10parameter_choice\"<\n\x0bInferTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"\xb9\x02\n\x11ModelInferRequest\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12I\n\nparameters\x18\x04 \x03(\x0b\x32\x35.gistwire.triton.v1.ModelInferRequest.ParametersEntry\x12/\n\x06inputs\x18\x05 \x03(\x0b\x32\x1f.gistwire.triton.v1.InferTensor\x12\x1a\n\x12raw_input_contents\x18\x07 \x03(\x0c\x1aU\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".gistwire.triton.v1.InferParameter:\x02\x38\x01\"\xbd\x02\n\x12ModelInferResponse\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12J\n\nparameters\x18\x04 \x03(\x0b\x32\x36.gistwire.triton.v1.ModelInferResponse.ParametersEntry\x12\x30\n\x07outputs\x18\x05 \x03(\x0b\x32\x1f.gistwire.triton.v1.InferTensor\x12\x1b\n\x13raw_output_contents\x18\x06 \x03(\x0c\x1aU\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".gistwire.triton.v1.InferParameter:\x02\x38\x01\"q\n\x18ModelStreamInferResponse\x12\x15\n\rerror_message\x18\x01 \x01(\t\x12>\n\x0einfer_response\x18\x02 \x01(\x0b\x32&.gistwire.triton.v1.ModelInferResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,46 +35,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._loaded_options = None
   _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_options = b'8\001'
-  _globals['_REPOSITORYMODELLOADREQUEST_PARAMETERSENTRY']._loaded_options = None
-  _globals['_REPOSITORYMODELLOADREQUEST_PARAMETERSENTRY']._serialized_options = b'8\001'
-  _globals['_SERVERREADYREQUEST']._serialized_start=58
-  _globals['_SERVERREADYREQUEST']._serialized_end=78
-  _globals['_SERVERREADYRESPONSE']._serialized_start=80
-  _globals['_SERVERREADYRESPONSE']._serialized_end=116
-  _globals['_MODELREADYREQUEST']._serialized_start=118
-  _globals['_MODELREADYREQUEST']._serialized_end=168
-  _globals['_MODELREADYRESPONSE']._serialized_start=170
-  _globals['_MODELREADYRESPONSE']._serialized_end=205
-  _globals['_INFERPARAMETER']._serialized_start=208
-  _globals['_INFERPARAMETER']._serialized_end=361
-  _globals['_INFERTENSOR']._serialized_start=363
-  _globals['_INFERTENSOR']._serialized_end=423
-  _globals['_MODELINFERREQUEST']._serialized_start=426
-  _globals['_MODELINFERREQUEST']._serialized_end=739
-  _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_start=654
-  _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_end=739
-  _globals['_MODELINFERRESPONSE']._serialized_start=742
-  _globals['_MODELINFERRESPONSE']._serialized_end=1059
-  _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_start=654
-  _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_end=739
-  _globals['_MODELSTREAMINFERRESPONSE']._serialized_start=1061
-  _globals['_MODELSTREAMINFERRESPONSE']._serialized_end=1174
-  _globals['_REPOSITORYINDEXREQUEST']._serialized_start=1176
-  _globals['_REPOSITORYINDEXREQUEST']._serialized_end=1240
-  _globals['_REPOSITORYINDEXRESPONSE']._serialized_start=1243
-  _globals['_REPOSITORYINDEXRESPONSE']._serialized_end=1416
-  _globals['_REPOSITORYINDEXRESPONSE_MODELINDEX']._serialized_start=1342
-  _globals['_REPOSITORYINDEXRESPONSE_MODELINDEX']._serialized_end=1416
-  _globals['_MODELREPOSITORYPARAMETER']._serialized_start=1419
-  _globals['_MODELREPOSITORYPARAMETER']._serialized_end=1557
-  _globals['_REPOSITORYMODELLOADREQUEST']._serialized_start=1560
-  _globals['_REPOSITORYMODELLOADREQUEST']._serialized_end=1814
-  _globals['_REPOSITORYMODELLOADREQUEST_PARAMETERSENTRY']._serialized_start=1719
-  _globals['_REPOSITORYMODELLOADREQUEST_PARAMETERSENTRY']._serialized_end=1814
-  _globals['_REPOSITORYMODELLOADRESPONSE']._serialized_start=1816
-  _globals['_REPOSITORYMODELLOADRESPONSE']._serialized_end=1845
-  _globals['_REPOSITORYMODELUNLOADREQUEST']._serialized_start=1847
-  _globals['_REPOSITORYMODELUNLOADREQUEST']._serialized_end=1922
-  _globals['_REPOSITORYMODELUNLOADRESPONSE']._serialized_start=1924
-  _globals['_REPOSITORYMODELUNLOADRESPONSE']._serialized_end=1955
+  _globals['_MODELREADYREQUEST']._serialized_start=58
+  _globals['_MODELREADYREQUEST']._serialized_end=108
+  _globals['_MODELREADYRESPONSE']._serialized_start=110
+  _globals['_MODELREADYRESPONSE']._serialized_end=145
+  _globals['_INFERPARAMETER']._serialized_start=148
+  _globals['_INFERPARAMETER']._serialized_end=301
+  _globals['_INFERTENSOR']._serialized_start=303
+  _globals['_INFERTENSOR']._serialized_end=363
+  _globals['_MODELINFERREQUEST']._serialized_start=366
+  _globals['_MODELINFERREQUEST']._serialized_end=679
+  _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_start=594
+  _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_end=679
+  _globals['_MODELINFERRESPONSE']._serialized_start=682
+  _globals['_MODELINFERRESPONSE']._serialized_end=999
+  _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_start=594
+  _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_end=679
+  _globals['_MODELSTREAMINFERRESPONSE']._serialized_start=1001
+  _globals['_MODELSTREAMINFERRESPONSE']._serialized_end=1114
 # @@protoc_insertion_point(module_scope)
