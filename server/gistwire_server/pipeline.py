@@ -137,6 +137,10 @@ async def search_events(
     yield tally.completed(budget, hit_count=len(hits))
 
 
+_ENCODE_SHARE = 0.5
+"""Most of the time left that a search gives its encoder; the rest is for a search by words."""
+
+
 @dataclass(slots=True)
 class _Tally:
     """What the `completed` event tells of a search."""
@@ -203,22 +207,32 @@ def _model_message(role: str, model: ModelVersion) -> events_pb2.ModelVersion:
 async def _embed(
     plan: SearchPlan, engines: Engines, budget: Budget
 ) -> tuple[_QueryEmbeddings, events_pb2.Degraded | None]:
-    """Embeds query and interests; without an encoder the search goes on by words."""
+    """Embeds query and interests; without an encoder, or with one that is too slow, the search goes on by words."""
+    by_words = plan.retrieval.lexical_weight > 0
     try:
         with budget.spend(Step.ENCODE):
-            async with asyncio.timeout(budget.remaining_s()):
+            async with asyncio.timeout(budget.remaining_s() * (_ENCODE_SHARE if by_words else 1)):
                 vectors = await engines.encoder.encode([plan.query, *plan.interests], priority=Priority.QUERY)
-    except GistwireModelError as error:
-        if plan.retrieval.lexical_weight == 0:
+    except (GistwireModelError, TimeoutError) as error:
+        if not by_words:
             raise
-        overloaded = isinstance(error, ModelOverloadedError)
         degraded = events_pb2.Degraded(
             stage=events_pb2.StageTime.ENCODE,
-            reason=events_pb2.Degraded.OVERLOAD if overloaded else events_pb2.Degraded.BACKEND_DOWN,
+            reason=_reason(error),
             action=events_pb2.Degraded.LEXICAL_ONLY,
         )
         return _QueryEmbeddings(None), degraded
     return _QueryEmbeddings(vectors[0], tuple(vectors[1:])), None
+
+
+def _reason(error: Exception) -> events_pb2.Degraded.Reason.ValueType:
+    match error:
+        case TimeoutError():
+            return events_pb2.Degraded.DEADLINE
+        case ModelOverloadedError():
+            return events_pb2.Degraded.OVERLOAD
+        case _:
+            return events_pb2.Degraded.BACKEND_DOWN
 
 
 def _expected_degradations(

@@ -178,6 +178,10 @@ class _Summarization:
         except GistwireModelError as error:
             overloaded = isinstance(error, ModelOverloadedError)
             reason = events_pb2.Degraded.OVERLOAD if overloaded else events_pb2.Degraded.BACKEND_DOWN
+            if stored is not None:
+                self._degrade(hit, reason, events_pb2.Degraded.ONE_CANDIDATE)
+                await self._choose(hit, (), self.engines.summarizer.model, stored)
+                return None
             self._degrade(hit, reason, self._fallback(hit))
             await self._finish_with_extract(hit)
             return None

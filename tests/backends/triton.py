@@ -1,6 +1,9 @@
 """The Triton servers of tests: `new_triton` gives one in a container or as a plain process; kinds.py says which."""
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +15,17 @@ from tests.backends.triton_image import TRITON_IMAGE
 
 REPOSITORY = Path(__file__).parents[2] / "model_repo"
 """The models that are served."""
+
+
+@contextmanager
+def copied_repository(*models: str) -> Iterator[Path]:
+    """A copy of some of the models for a test to change, where the user can read it that a server runs as."""
+    with tempfile.TemporaryDirectory(prefix="gistwire-models-") as folder:
+        Path(folder).chmod(0o755)
+        for model in models:
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(REPOSITORY / model, Path(folder) / model, ignore=ignored)
+        yield Path(folder)
 
 
 class TritonServer(Protocol):

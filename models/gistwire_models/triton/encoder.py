@@ -54,6 +54,7 @@ class TritonEncoder:
         self._expected = expected
         self._count_tokens = count_tokens
         self._pool = EndpointPool(settings, _MODEL)
+        self._asking: set[asyncio.Future[inference_pb2.ModelInferResponse]] = set()
         self._ingest_room = asyncio.Semaphore(_MAX_INGEST_REQUESTS)
 
     @property
@@ -118,9 +119,22 @@ class TritonEncoder:
     async def _ask(
         self, endpoint: Endpoint, request: inference_pb2.ModelInferRequest, count: int, timeout_s: float
     ) -> Embedding:
+        """Asks one server. A request that nobody waits for any more is answered all the same, and not listened to.
+
+        Servers crash now and then where such a request is cancelled: they free what they have yet to answer from.
+        """
+        asking = asyncio.ensure_future(endpoint.infer(request, timeout_s=self._settings.timeout_s))
+        self._asking.add(asking)
+        asking.add_done_callback(self._forget)
         try:
-            response = await endpoint.infer(request, timeout_s=timeout_s)
+            async with asyncio.timeout(timeout_s):
+                response = await asyncio.shield(asking)
             embeddings = self._read(response, count, endpoint)
+        except TimeoutError as late:
+            self._pool.report(endpoint, is_well=False)
+            raise ModelUnavailableError(
+                f"Triton at {endpoint.address} gave no vectors within {timeout_s:g} s"
+            ) from late
         except grpc.aio.AioRpcError as failure:
             error = error_of_status(failure, endpoint.address)
             self._pool.report(endpoint, is_well=not blames_endpoint(error))
@@ -128,8 +142,19 @@ class TritonEncoder:
         except ModelUnavailableError:
             self._pool.report(endpoint, is_well=False)
             raise
+        except asyncio.CancelledError:
+            if asking.cancelled():
+                # By closing the connection under it.
+                raise ModelUnavailableError("the engine was closed") from None
+            raise
         self._pool.report(endpoint, is_well=True)
         return embeddings
+
+    def _forget(self, asking: "asyncio.Future[inference_pb2.ModelInferResponse]") -> None:
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            # Whoever still waits has it, too; else it is nobody's.
+            asking.exception()
 
     def _read(self, response: inference_pb2.ModelInferResponse, count: int, endpoint: Endpoint) -> Embedding:
         reader = TensorReader(response)

@@ -17,7 +17,6 @@ from gistwire_models.triton.breaker import BreakerState, CircuitBreaker
 from gistwire_models.triton.settings import TritonSettings
 
 if TYPE_CHECKING:
-    InferCall: TypeAlias = grpc.aio.UnaryUnaryCall[Message, inference_pb2.ModelInferResponse]
     InferStream: TypeAlias = grpc.aio.StreamStreamCall[Message, inference_pb2.ModelStreamInferResponse]
 
 _log = structlog.get_logger(__name__)
@@ -44,21 +43,24 @@ class Endpoint:
             clock=asyncio.get_running_loop().time,
         )
         self._channels = [_open_channel(address, settings, number) for number in range(settings.channels)]
-        self._next = itertools.cycle(self._channels)
+        self._channels_in_turn = itertools.cycle(self._channels)
 
-    def infer(self, request: inference_pb2.ModelInferRequest, *, timeout_s: float) -> "InferCall":
+    async def infer(
+        self, request: inference_pb2.ModelInferRequest, *, timeout_s: float
+    ) -> inference_pb2.ModelInferResponse:
         """Has a model compute; one response."""
-        return next(self._next).unary_unary(
+        ask = next(self._channels_in_turn).unary_unary(
             methods.MODEL_INFER,
             request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
             response_deserializer=inference_pb2.ModelInferResponse.FromString,
-        )(request, timeout=timeout_s)
+        )
+        return await ask(request, timeout=timeout_s)
 
     def stream(
         self, requests: AsyncIterator[inference_pb2.ModelInferRequest], *, timeout_s: float | None
     ) -> "InferStream":
         """Opens a stream of requests and responses."""
-        return next(self._next).stream_stream(
+        return next(self._channels_in_turn).stream_stream(
             methods.MODEL_STREAM_INFER,
             request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
             response_deserializer=inference_pb2.ModelStreamInferResponse.FromString,

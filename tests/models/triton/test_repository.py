@@ -10,38 +10,35 @@ from gistwire_models.encoder import ModelVersion
 from gistwire_models.errors import ModelFormatError, ModelNotFoundError, ModelUnavailableError
 from gistwire_models.triton import TritonSettings, TritonSummarizer
 from gistwire_models.triton.repository import Promotion, TritonRepository
+from gistwire_models.version_policy import with_served_version
 
 from tests.backends.ports import free_port
-from tests.backends.triton import REPOSITORY, TritonServer, new_triton
+from tests.backends.triton import TritonServer, copied_repository, new_triton
 from tests.models.summarizer_contract import make_request, summarize
 
 OWN = "f2ad9c40aebb-int8-1"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+def server() -> Iterator[TritonServer]:
     """A server whose summarizer has a second version, by the same weights, and a third that cannot be loaded."""
-    repository = tmp_path_factory.mktemp("repository")
-    write_repository(repository)
-    server = new_triton(repository, ["summarizer"])
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
+    with copied_repository("summarizer") as repository:
+        add_versions(repository / "summarizer")
+        server = new_triton(repository, ["summarizer"])
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
 
 
-def write_repository(repository: Path) -> None:
-    model = repository / "summarizer"
-    shutil.copytree(REPOSITORY / "summarizer", model, ignore=shutil.ignore_patterns("__pycache__"))
-    config = (model / "config.pbtxt").read_text()
-    (model / "config.pbtxt").write_text(
-        config.replace("latest { num_versions: 1 }", "specific { versions: [ 1 ] }")
-    )
+def add_versions(model: Path) -> None:
+    config = model / "config.pbtxt"
+    config.write_text(with_served_version(config.read_text(), 1))
     shutil.copytree(model / "1", model / "2")
-    description = (model / "2" / "gistwire.json").read_text()
-    assert OWN in description
-    (model / "2" / "gistwire.json").write_text(description.replace(OWN, "second"))
+    description = model / "2" / "gistwire.json"
+    assert OWN in description.read_text()
+    description.write_text(description.read_text().replace(OWN, "second"))
     (model / "3").mkdir()
     shutil.copy(model / "1" / "model.py", model / "3")
 
