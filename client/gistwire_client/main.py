@@ -14,6 +14,7 @@ _COMMANDS = {
     "doctor": "Check what is installed and what works.",
     "index": "Look after the indices of a deployment.",
     "ingest": "Index articles from files, feeds or standard input.",
+    "models": "Look after the models that Triton servers host.",
     "search": "Search, and watch hits, summaries and their order come in.",
     "serve": "Run a server.",
     "watch": "Show past hits, and then each new article that matches.",

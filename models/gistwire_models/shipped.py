@@ -32,6 +32,18 @@ def default_summarizer_folder() -> Path:
     return _served("summarizer")
 
 
+def default_repository() -> Path:
+    """Returns the model repository that comes with Gistwire, laid out for Triton.
+
+    Raises:
+        ModelNotFoundError: it is neither in the package nor in the checkout.
+    """
+    for repository in (_INSTALLED, _CHECKOUT):
+        if repository.is_dir():
+            return repository
+    raise ModelNotFoundError(f"no models come with this installation: {_INSTALLED} is missing")
+
+
 def served_model_folder(repository: Path, model: str) -> Path | None:
     """Returns the folder of the version of a model that a repository has served; None if it has none.
 

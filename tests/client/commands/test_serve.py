@@ -66,12 +66,6 @@ def test_a_data_folder_that_cannot_be_made_has_failed(gistwire: Gistwire, tmp_pa
     assert "the server cannot run" in outcome.errors
 
 
-def test_what_later_versions_bring_is_a_usage_error(gistwire: Gistwire, tmp_path: Path) -> None:
-    outcome = gistwire("serve", "--models", "triton", "--data-dir", tmp_path)
-    assert outcome.status == ExitStatus.USAGE
-    assert "triton" in outcome.errors
-
-
 def test_cluster_that_cannot_be_reached_is_said_to_be_so(gistwire: Gistwire, tmp_path: Path) -> None:
     config = tmp_path / "gistwire.toml"
     config.write_text(f'data_dir = "{tmp_path}"\n[elasticsearch]\nurls = ["http://127.0.0.1:9"]\n')
