@@ -7,6 +7,7 @@ from benchmarks.ingest import measure_ingest
 from benchmarks.machine import quiet_log
 from benchmarks.quality import measure_quality
 from benchmarks.speed import measure_speed
+from benchmarks.triton import measure_triton
 
 
 @click.group()
@@ -98,6 +99,37 @@ def ingest(index: str, url: str, articles: int, visibility: str, sources: tuple[
       python -m benchmarks ingest --index elasticsearch --url http://127.0.0.1:9200 --articles 20000
     """
     measure_ingest(index=index, url=url, articles=articles, visibility=visibility, sources=sources)
+
+
+@main.command()
+@click.option("--target", help="HOST:PORT of a Triton server's gRPC service.  [default: one is started]")
+@click.option("--metrics-url", help="Its metrics, with --target.")
+@click.option(
+    "--concurrency",
+    "levels",
+    type=click.IntRange(1, 64),
+    multiple=True,
+    default=(1, 2, 4, 8, 16, 32, 64),
+    help="Articles, or searches of eight, under way at once; repeatable.",
+)
+@click.option("--summaries", type=click.IntRange(8), default=192, show_default=True, help="For each figure.")
+@click.argument("sources", nargs=-1)
+def triton(
+    *,
+    target: str | None,
+    metrics_url: str | None,
+    levels: tuple[int, ...],
+    summaries: int,
+    sources: tuple[str, ...],
+) -> None:
+    r"""Summaries by the raw engine, in this process, through Triton, and through the whole service.
+
+    \b
+    Examples:
+      python -m benchmarks triton
+      python -m benchmarks triton --target 127.0.0.1:8001 --concurrency 8 agnews.jsonl.gz
+    """
+    measure_triton(target, metrics_url, levels, summaries, sources)
 
 
 if __name__ == "__main__":

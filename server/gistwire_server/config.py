@@ -138,6 +138,24 @@ class ElasticsearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """How long a write waits for a cluster that is busy or takes no writes, in seconds."""
 
 
+class PromptedConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A large language model on Triton with the vLLM backend's interface, as the summarizer."""
+
+    model: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """The model's name on the servers."""
+    version: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "1"
+    """Change it whenever what the model writes may change: stored summaries of another version are not shown."""
+    languages: tuple[str, ...] = ("en",)
+    """ISO 639-1 codes of the languages it writes."""
+    template_file: Path | None = None
+    """Prompt with ``{begin}``, ``{body}``, ``{end}`` and, as wanted, ``{headline}`` and ``{language}``; none for one
+    that fits models which follow instructions."""
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 0.0
+    """Of the first candidate."""
+    candidate_temperature: Annotated[float, msgspec.Meta(gt=0, le=2)] = 0.7
+    """Of the others."""
+
+
 class TritonConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The Triton servers that host the models, with ``models = "triton"``."""
 
@@ -151,6 +169,8 @@ class TritonConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Longest wait for the vector of a query or a summary, in seconds; a search's own deadline may end it earlier."""
     hedge_after_s: PositiveFloat | None = 0.1
     """After how long a reader's text is sent to a second server, too, in seconds; none for never."""
+    prompted: PromptedConfig | None = None
+    """A large language model that writes the summaries in place of the model ``summarizer``."""
 
 
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

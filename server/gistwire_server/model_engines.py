@@ -14,7 +14,8 @@ from gistwire_models.shipped import default_encoder_folder, default_summarizer_f
 from gistwire_models.summarizer import GeneratingSummarizer, Summarizer
 from gistwire_models.summarizer_folder import read_summarizer_description
 
-from gistwire_server.config import ServerConfig, TritonConfig
+from gistwire_server.config import PromptedConfig, ServerConfig, TritonConfig
+from gistwire_server.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gistwire_models.triton import TritonSettings
@@ -55,7 +56,8 @@ async def open_summarizer(config: ServerConfig, encoder: CountingEncoder) -> Sum
 
     Raises:
         ModelNotFoundError: its folder is not there.
-        ModelFormatError: its files cannot be used.
+        ModelFormatError: its files cannot be used, or the template of a prompt.
+        ConfigurationError: the template cannot be read.
     """
     extracting = ExtractiveSummarizer(encoder, encoder.count_tokens)
     if config.summarizer == "extracting":
@@ -87,6 +89,8 @@ async def _open_local(config: ServerConfig) -> GeneratingSummarizer:
 async def _open_on_triton(config: ServerConfig) -> GeneratingSummarizer:
     from gistwire_models.triton import TritonSummarizer  # noqa: PLC0415
 
+    if config.triton.prompted is not None:
+        return await asyncio.to_thread(_open_prompted, config.triton, config.triton.prompted)
     own = read_summarizer_description(_summarizer_folder(config))
     summarizer = TritonSummarizer(
         triton_settings(config.triton),
@@ -99,6 +103,26 @@ async def _open_on_triton(config: ServerConfig) -> GeneratingSummarizer:
         # Searches go on with extracts, and with summaries as soon as a server is back.
         _log.warning("triton_unavailable_at_start", error=str(error))
     return summarizer
+
+
+def _open_prompted(triton: TritonConfig, prompted: PromptedConfig) -> GeneratingSummarizer:
+    from gistwire_models.triton import PromptedModel, PromptedSummarizer, PromptTemplate  # noqa: PLC0415
+
+    template = PromptTemplate()
+    if prompted.template_file is not None:
+        try:
+            template = PromptTemplate(prompted.template_file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"triton.prompted.template_file: {error}") from error
+    model = PromptedModel(
+        name=prompted.model,
+        version=prompted.version,
+        languages=prompted.languages,
+        template=template,
+        sampling={"temperature": prompted.temperature},
+        candidate_temperature=prompted.candidate_temperature,
+    )
+    return PromptedSummarizer(triton_settings(triton), model)
 
 
 def _summarizer_folder(config: ServerConfig) -> Path:

@@ -3,6 +3,8 @@
 from gistwire_models.triton.breaker import BreakerState, CircuitBreaker
 from gistwire_models.triton.encoder import TritonEncoder
 from gistwire_models.triton.endpoints import EndpointPool
+from gistwire_models.triton.prompt import PromptTemplate
+from gistwire_models.triton.prompted import PromptedModel, PromptedSummarizer
 from gistwire_models.triton.settings import TritonSettings
 from gistwire_models.triton.summarizer import TritonSummarizer
 
@@ -10,6 +12,9 @@ __all__ = [
     "BreakerState",
     "CircuitBreaker",
     "EndpointPool",
+    "PromptTemplate",
+    "PromptedModel",
+    "PromptedSummarizer",
     "TritonEncoder",
     "TritonSettings",
     "TritonSummarizer",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from gistwire.triton.v1 import inference_pb2
 
@@ -91,14 +92,16 @@ class TritonSummarizer:
             deadline_s=request.timeout_s,
         )
         given = False
-        async for response in responses:
-            if "delta" in response:
-                for text in response.texts("delta"):
-                    yield DraftDelta(text)
-            else:
-                self._model = _model_of(response)
-                given = True
-                yield Candidates(_candidates_of(response), model=self._model)
+        # Closed with this generator, not when the garbage is collected: that is what stops the server.
+        async with aclosing(responses):
+            async for response in responses:
+                if "delta" in response:
+                    for text in response.texts("delta"):
+                        yield DraftDelta(text)
+                else:
+                    self._model = _model_of(response)
+                    given = True
+                    yield Candidates(_candidates_of(response), model=self._model)
         if not given:
             raise ModelUnavailableError("Triton gave no candidates")
 

@@ -1,0 +1,157 @@
+"""Summaries by a large language model on Triton that has the vLLM backend's interface: `PromptedSummarizer`."""
+
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from gistwire.triton.v1 import inference_pb2
+
+from gistwire_models.encoder import ModelVersion
+from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    DraftDelta,
+    FinishReason,
+    Origin,
+    SummaryRequest,
+)
+from gistwire_models.triton.endpoints import EndpointPool
+from gistwire_models.triton.prompt import PromptTemplate
+from gistwire_models.triton.settings import TritonSettings
+from gistwire_models.triton.streaming import responses_of
+from gistwire_models.triton.tensors import TensorWriter
+
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*$")
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptedModel:
+    """A large language model, and how it is asked.
+
+    Attributes:
+        name: the model's name on the servers.
+        version: changes whenever what it writes may change: its weights, the template, the sampling.
+        languages: ISO 639-1 codes of the languages it writes.
+        template: how an article is put before it.
+        sampling: vLLM's sampling parameters, but for ``max_tokens`` and ``seed``.
+        candidate_temperature: temperature of the candidates after the first.
+        tokens_factor: its tokens for one of the encoder's, in which the longest summary is given.
+    """
+
+    name: str
+    version: str
+    languages: tuple[str, ...] = ("en",)
+    template: PromptTemplate = field(default_factory=PromptTemplate)
+    sampling: dict[str, Any] = field(default_factory=lambda: {"temperature": 0.0})
+    candidate_temperature: float = 0.7
+    tokens_factor: float = 1.0
+
+
+class PromptedSummarizer:
+    """Summarizes articles by a large language model. Implements GeneratingSummarizer.
+
+    The first candidate is streamed as the draft; each further one is a request of its own, with a seed of its own.
+    """
+
+    def __init__(self, settings: TritonSettings, model: PromptedModel) -> None:
+        """Sets up the summarizer, which reaches no server before its first article.
+
+        Args:
+            settings: which servers.
+            model: the model, and how it is asked.
+        """
+        self._settings = settings
+        self._prompted = model
+        self._pool = EndpointPool(settings, model.name)
+
+    @property
+    def model(self) -> ModelVersion:
+        """Name and version of the model."""
+        return ModelVersion(self._prompted.name, self._prompted.version)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes of the languages it writes."""
+        return self._prompted.languages
+
+    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+        """Summarizes one article, as Summarizer says.
+
+        Servers do not say why a text ended: one that does not end as a sentence does counts as cut.
+
+        Raises:
+            ModelUnavailableError: no server answers, or it wrote nothing, or the summarizer was closed.
+            ModelOverloadedError: the server's queue is full.
+            ValueError: the article has no body: a headline alone invites invention.
+        """
+        if not request.body.strip():
+            raise ValueError(f"article {request.article_id} has no body to summarize")
+        prompt = self._prompted.template.fill(request)
+        texts = [""]
+        async with aclosing(self._write(prompt, request, seed=0)) as pieces:
+            async for piece in pieces:
+                texts[0] += piece
+                if request.stream_drafts:
+                    yield DraftDelta(piece)
+        if not texts[0]:
+            raise ModelUnavailableError(f"{self.model} wrote nothing")
+        for seed in range(1, request.candidates):
+            async with aclosing(self._write(prompt, request, seed=seed)) as pieces:
+                texts.append("".join([piece async for piece in pieces]))
+        distinct = dict.fromkeys(text for text in texts if text)
+        yield Candidates(tuple(_candidate(text) for text in distinct))
+
+    async def close(self) -> None:
+        """Closes the connections. Calls that wait end with ModelUnavailableError."""
+        await self._pool.close()
+
+    async def _write(self, prompt: str, request: SummaryRequest, *, seed: int) -> AsyncGenerator[str, None]:
+        """Has a text written; yields its pieces, white space folded, none before or after it."""
+        asked = self._request(prompt, request, seed)
+        begun, pending = False, ""
+        responses = responses_of(
+            self._pool,
+            asked,
+            response_timeout_s=self._settings.timeout_s,
+            deadline_s=request.timeout_s,
+        )
+        async with aclosing(responses):
+            async for response in responses:
+                for text in response.texts("text_output"):
+                    pending = _SPACES.sub(" ", pending + text)
+                    ready = pending if begun else pending.lstrip()
+                    # White space at the end may be the last there is.
+                    piece = ready.rstrip()
+                    pending = ready[len(piece) :]
+                    if piece:
+                        begun = True
+                        yield piece
+
+    def _request(self, prompt: str, request: SummaryRequest, seed: int) -> inference_pb2.ModelInferRequest:
+        sampling = {
+            **self._prompted.sampling,
+            "max_tokens": max(1, round(request.max_tokens * self._prompted.tokens_factor)),
+        }
+        if seed:
+            sampling |= {"temperature": self._prompted.candidate_temperature, "seed": seed}
+        asked = inference_pb2.ModelInferRequest(model_name=self._prompted.name)
+        writer = TensorWriter(asked)
+        writer.texts("text_input", [prompt])
+        writer.flags("stream", [True])
+        writer.texts("sampling_parameters", [json.dumps(sampling)])
+        writer.flags("exclude_input_in_output", [True])
+        return asked
+
+
+def _candidate(text: str) -> Candidate:
+    is_whole = _SENTENCE_END.search(text) is not None
+    return Candidate(
+        text=text,
+        origin=Origin.GENERATED,
+        finish_reason=FinishReason.COMPLETE if is_whole else FinishReason.LENGTH,
+    )
