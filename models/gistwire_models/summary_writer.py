@@ -71,13 +71,15 @@ class _Writing:
     Attributes:
         job: the article.
         own: ids of the tokens that may be written for it.
+        known: tokens that an earlier call has written; the draft has them.
         tokens: what was written, with marks.
         ended: whether the end mark came.
-        strayed: whether the engine took a token that only another article of the batch has.
+        strayed: whether the engine took a token that only another article of the batch has, or not the known one.
     """
 
     job: SummaryJob
     own: frozenset[int]
+    known: tuple[str, ...] = ()
     tokens: list[str] = field(default_factory=list)
     ended: bool = False
     strayed: bool = False
@@ -182,45 +184,40 @@ class SummaryWriter:
         scores = self._greedy(writings)
         for place, writing in enumerate(writings):
             if writing.strayed:
-                # Alone it goes on from where it strayed; up to there the engine would have written the same.
-                writing.strayed = False
-                (scores[place],) = self._greedy([writing])
+                # Alone it comes to where it strayed by the same tokens, but for rounding, and goes on from there.
+                # CTranslate2's `target_prefix` is no way to go on: under a vocabulary map it reads and writes beyond
+                # the scores' memory (4.8.5).
+                writings[place] = _Writing(writing.job, writing.own, known=tuple(writing.tokens))
+                (scores[place],) = self._greedy([writings[place]])
         return [
             _candidate(writing.job.draft.finish(complete=writing.ended), score, complete=writing.ended)
             for writing, score in zip(writings, scores, strict=True)
         ]
 
     def _greedy(self, writings: Sequence[_Writing]) -> list[float]:
-        """Writes on where each of these ended; returns the mean log-probability of each."""
+        """Writes these drafts; returns the mean log-probability of each."""
         # Under a vocabulary map CTranslate2 names a step's token by its place among those that the batch may have.
         allowed = sorted(frozenset[int]().union(*(writing.own for writing in writings)))
         unreadable = [_unreadable(writing.job.source) for writing in writings]
-        # The engine reports these again before it goes on.
-        prefixes = [len(writing.tokens) for writing in writings]
 
         def receive(step: Any) -> bool:
             place, token_id = int(step.batch_id), allowed[int(step.token_id)]
             writing = writings[place]
-            if step.step < prefixes[place]:
-                return False
-            if token_id not in writing.own:
+            token = self._tokenizer.id_to_token(token_id) or UNKNOWN_TOKEN
+            known = writing.known[len(writing.tokens) : len(writing.tokens) + 1]
+            if token_id not in writing.own or (known and known != (token,)):
                 writing.strayed = True
                 return True
-            token = self._tokenizer.id_to_token(token_id) or UNKNOWN_TOKEN
             if token == END_TOKEN:
                 writing.ended = True
             else:
                 writing.tokens.append(token)
-                if token not in unreadable[place]:
+                if not known and token not in unreadable[place]:
                     writing.job.draft.add(token)
             is_full = len(writing.tokens) >= writing.job.max_tokens
             return is_full or writing.job.draft.abandoned.is_set()
 
-        results = self._translate(
-            [writing.job for writing in writings],
-            callback=receive,
-            target_prefix=[writing.tokens[:] for writing in writings] if any(prefixes) else None,
-        )
+        results = self._translate([writing.job for writing in writings], callback=receive)
         return [float(result.scores[0]) for result in results]
 
     def _search(self, job: SummaryJob) -> list[Candidate]:

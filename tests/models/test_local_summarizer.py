@@ -48,7 +48,6 @@ class RecordingEngine:
         steps: each step's token, by its place among the allowed ones.
         results: every result.
         batch_sizes: number of articles in each call.
-        prefixes: what each call went on from, if anything.
         failure: raised by every call while it is set.
         gate: calls wait for it; set at first.
     """
@@ -58,7 +57,6 @@ class RecordingEngine:
         self.steps: list[int] = []
         self.results: list[Any] = []
         self.batch_sizes: list[int] = []
-        self.prefixes: list[Any] = []
         self.failure: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -75,7 +73,6 @@ class RecordingEngine:
 
             options["callback"] = record
         self.batch_sizes.append(len(sources))
-        self.prefixes.append(options.get("target_prefix"))
         results = self._engine.translate_batch(sources, **options)
         self.results += results
         return results
@@ -95,8 +92,8 @@ class DictatedEngine:
         if callback := options.get("callback"):
             ids: dict[str, int] = self._writer._tokenizer.get_vocab()
             allowed = sorted(self._writer._always_allowed.union(ids[token] for token in sources[0]))
-            for step, token in enumerate([*self._texts[0], "[SEP]"]):
-                callback(SimpleNamespace(batch_id=0, step=step, token_id=allowed.index(ids[token])))
+            for token in [*self._texts[0], "[SEP]"]:
+                callback(SimpleNamespace(batch_id=0, token_id=allowed.index(ids[token])))
         scores = [-float(place + 1) for place in range(len(self._texts))]
         return [SimpleNamespace(hypotheses=self._texts, scores=scores)]
 
@@ -105,25 +102,26 @@ class DictatedEngine:
 
 
 class StrayingEngine:
-    """Stands for CTranslate2: in a batch it takes a word of the second article for the first, alone it goes on.
+    """Stands for CTranslate2: in a batch it takes a word of the second article for the first, alone it does not.
 
     Attributes:
-        calls: what each call went on from.
+        batch_sizes: number of articles in each call.
     """
 
-    def __init__(self, writer: SummaryWriter, tokenizer: Tokenizer) -> None:
+    def __init__(self, writer: SummaryWriter, tokenizer: Tokenizer, alone: str) -> None:
         self._allowed = writer._always_allowed
         self._ids: dict[str, int] = tokenizer.get_vocab()
-        self.calls: list[Any] = []
+        self._alone = alone
+        self.batch_sizes: list[int] = []
 
     def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
-        self.calls.append(options["target_prefix"])
+        self.batch_sizes.append(len(sources))
         allowed = sorted(self._allowed.union(self._ids[token] for source in sources for token in source))
-        texts = ["oil prices lava", "lava dawn . [SEP]"] if len(sources) > 1 else ["oil prices rose . [SEP]"]
+        texts = ["oil prices lava", "lava dawn . [SEP]"] if len(sources) > 1 else [self._alone]
         for row, text in enumerate(texts):
-            for step, token in enumerate(text.split()):
+            for token in text.split():
                 place = allowed.index(self._ids[token])
-                if options["callback"](SimpleNamespace(batch_id=row, step=step, token_id=place)):
+                if options["callback"](SimpleNamespace(batch_id=row, token_id=place)):
                     break
         return [SimpleNamespace(hypotheses=[text.split()], scores=[-1.0]) for text in texts]
 
@@ -217,8 +215,16 @@ async def summarize_together(
     return [(draft, [each.text for each in candidates.candidates]) for draft, candidates in found], engine
 
 
+@pytest.mark.parametrize(
+    ("alone", "text", "reason"),
+    [
+        ("oil prices rose . [SEP]", "Oil prices rose.", FinishReason.COMPLETE),
+        # Rounding led it elsewhere: what the reader has seen stays.
+        ("oil rose . [SEP]", "Oil prices…", FinishReason.LENGTH),
+    ],
+)
 async def test_a_draft_that_took_a_word_of_another_article_is_written_on_alone(
-    summarizer: LocalSummarizer, tokenizer: Tokenizer
+    summarizer: LocalSummarizer, tokenizer: Tokenizer, alone: str, text: str, reason: FinishReason
 ) -> None:
     requests = [make_request(), make_request(body=OTHER_BODY, headline="Lava glows")]
     writer = summarizer._writer
@@ -226,12 +232,21 @@ async def test_a_draft_that_took_a_word_of_another_article_is_written_on_alone(
     for request in requests:
         source, words = writer.read(request)
         jobs.append(SummaryJob(source, words, 1, 32, Draft(words)))
-    engine = StrayingEngine(writer, tokenizer)
+    engine = StrayingEngine(writer, tokenizer, alone)
     writer._engine = engine
     (oil,), (lava,) = await asyncio.to_thread(writer.write, jobs)
-    assert oil.text == "Oil prices rose."
-    assert lava.text == "Lava dawn."
-    assert engine.calls == [None, [["oil", "prices"]]]
+    assert oil.text == text
+    assert oil.finish_reason is reason
+    assert await draft_of(jobs[0]) == text
+    assert lava.text == await draft_of(jobs[1]) == "Lava dawn."
+    assert engine.batch_sizes == [2, 1]
+
+
+async def draft_of(job: SummaryJob) -> str:
+    draft = ""
+    while (piece := await job.draft.next_text()) is not None:
+        draft += piece
+    return draft
 
 
 async def test_concurrent_articles_do_not_mix(summarizer: LocalSummarizer) -> None:
