@@ -28,6 +28,8 @@ check: $(VENV)/.dev ## format, lint, types, and generated code in step with the 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy model_repo/encoder/1/model.py
+	MYPYPATH=model_repo/summarizer/1 $(BIN)/mypy model_repo/summarizer/1/*.py
 	$(BIN)/pyright
 	$(BIN)/python scripts/gen_protos.py --check
 	$(BIN)/python scripts/gen_protos.py --lint

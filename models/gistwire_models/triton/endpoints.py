@@ -4,12 +4,11 @@ import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator, Collection, Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 import structlog
 from gistwire.triton.v1 import inference_pb2
-from google.protobuf.message import Message
 
 from gistwire_models.errors import ModelUnavailableError
 from gistwire_models.triton import methods
@@ -17,7 +16,7 @@ from gistwire_models.triton.breaker import BreakerState, CircuitBreaker
 from gistwire_models.triton.settings import TritonSettings
 
 if TYPE_CHECKING:
-    InferStream: TypeAlias = grpc.aio.StreamStreamCall[Message, inference_pb2.ModelStreamInferResponse]
+    InferStream: TypeAlias = grpc.aio.StreamStreamCall[Any, inference_pb2.ModelStreamInferResponse]
 
 _log = structlog.get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""What Gistwire speaks with Triton; see gistwire.triton.v1."""

@@ -1,0 +1,1 @@
+"""The part of Triton's inference protocol that Gistwire speaks."""

@@ -1,4 +1,4 @@
-"""The torch engine of Triton's `summarizer` on a GPU: `python -m benchmarks.torch_engine`.
+"""The torch engine of Triton's `summarizer` on a GPU: `python -m benchmarks.torch_summaries`.
 
 Weights are random, of BART-large's size over our vocabulary: texts are worth nothing, times are those of any such
 checkpoint. It needs torch, transformers, tokenizers and msgspec alone, with ``PYTHONPATH=models``.
@@ -76,10 +76,10 @@ def _write_checkpoint(folder: Path, layers: int) -> int:
             encoder_layers=layers,
             decoder_layers=layers,
             max_position_embeddings=512,
-            bos_token_id=tokenizer.bos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            decoder_start_token_id=tokenizer.eos_token_id,
+            bos_token_id=_id(tokenizer, "[CLS]"),
+            pad_token_id=_id(tokenizer, "[PAD]"),
+            eos_token_id=_id(tokenizer, "[SEP]"),
+            decoder_start_token_id=_id(tokenizer, "[SEP]"),
             forced_eos_token_id=None,
             # Otherwise random weights write the same mark again and again.
             init_std=0.4,
@@ -91,6 +91,12 @@ def _write_checkpoint(folder: Path, layers: int) -> int:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return sum(each.numel() for each in model.parameters())
+
+
+def _id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
+    found = tokenizer.convert_tokens_to_ids(token)
+    assert isinstance(found, int)
+    return found
 
 
 async def _measure(folder: Path, device: str, dtype: str, batch: int) -> None:
