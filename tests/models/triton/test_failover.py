@@ -1,0 +1,233 @@
+"""Tests of the Triton engines over several servers that do as they are told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import grpc
+import pytest
+from gistwire_models.encoder import ModelVersion, Priority
+from gistwire_models.encoder_folder import EncoderDescription
+from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from gistwire_models.summarizer import DraftDelta
+from gistwire_models.triton import TritonEncoder, TritonSettings, TritonSummarizer
+
+from tests.backends.ports import free_port
+from tests.models.summarizer_contract import make_request, summarize
+from tests.models.triton.fake_triton import DIMENSION, MODEL, FakeTriton
+
+DESCRIPTION = EncoderDescription(
+    name=MODEL[0], version=MODEL[1], dimension=DIMENSION, max_tokens=256, pooling="mean"
+)
+
+
+@pytest.fixture
+async def servers() -> AsyncIterator[list[FakeTriton]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(FakeTriton.running()) for _ in range(2)]
+
+
+@pytest.fixture
+async def closing() -> AsyncIterator[Callable[[Any], Any]]:
+    """Closes in the end what it is given."""
+    async with AsyncExitStack() as stack:
+
+        def close_later(engine: Any) -> Any:
+            stack.push_async_callback(engine.close)
+            return engine
+
+        yield close_later
+
+
+def settings_for(servers: list[FakeTriton], **changes: Any) -> TritonSettings:
+    return TritonSettings(
+        endpoints=tuple(server.target for server in servers),
+        **{"hedge_after_s": None, "open_s": 0.01, "max_open_s": 0.02, **changes},
+    )
+
+
+def make_encoder(settings: TritonSettings) -> TritonEncoder:
+    return TritonEncoder(settings, DESCRIPTION, len)
+
+
+def make_summarizer(settings: TritonSettings) -> TritonSummarizer:
+    return TritonSummarizer(settings, initial=ModelVersion("unknown", "0"), languages=("en",))
+
+
+async def query(encoder: TritonEncoder) -> None:
+    assert (await encoder.encode(["oil"], priority=Priority.QUERY)).shape == (1, DIMENSION)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_requests_go_round(servers: list[FakeTriton], closing: Callable[[Any], Any]) -> None:
+    encoder = closing(make_encoder(settings_for(servers)))
+    for _ in range(6):
+        await query(encoder)
+    assert [server.infers for server in servers] == [3, 3]
+    assert servers[0].priorities == [1, 1, 1]
+
+
+async def test_a_failure_is_made_good_by_another_server_which_then_gets_all(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    ill, well = servers
+    ill.status, ill.ready = grpc.StatusCode.UNAVAILABLE, False
+    encoder = closing(make_encoder(settings_for(servers)))
+    for _ in range(30):
+        await query(encoder)
+    # After five failures in a row it is only asked whether it is ready.
+    assert ill.infers == 5
+    assert well.infers == 30
+    await until(lambda: ill.probes >= 2)
+    ill.status, ill.ready = None, True
+    probes = ill.probes
+    await until(lambda: ill.probes > probes)
+    before = ill.infers
+    for _ in range(200):
+        await query(encoder)
+        if ill.infers > before:
+            break
+    assert ill.infers > before
+
+
+async def test_repeats_are_a_limited_share(servers: list[FakeTriton], closing: Callable[[Any], Any]) -> None:
+    for server in servers:
+        server.status = grpc.StatusCode.INTERNAL
+    encoder = closing(make_encoder(settings_for(servers, open_after_failures=1_000, hedge_share=0.1)))
+    for _ in range(100):
+        with pytest.raises(ModelUnavailableError):
+            await query(encoder)
+    # Ten that were in hand, and a tenth of all.
+    assert 115 <= sum(server.infers for server in servers) <= 121
+
+
+async def test_no_server_is_an_error_at_once(closing: Callable[[Any], Any]) -> None:
+    dead = TritonSettings(endpoints=(f"127.0.0.1:{free_port()}",), open_s=60, max_open_s=60)
+    encoder = closing(make_encoder(dead))
+    for _ in range(5):
+        with pytest.raises(ModelUnavailableError, match="UNAVAILABLE"):
+            await query(encoder)
+    with pytest.raises(ModelUnavailableError, match="no Triton server is ready for encoder"):
+        await query(encoder)
+
+
+async def test_a_full_queue_is_no_illness(servers: list[FakeTriton], closing: Callable[[Any], Any]) -> None:
+    for server in servers:
+        server.status = grpc.StatusCode.RESOURCE_EXHAUSTED
+        server.message = "OVERLOADED: 256 articles wait"
+    encoder = closing(make_encoder(settings_for(servers)))
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    for _ in range(20):
+        with pytest.raises(ModelOverloadedError):
+            await query(encoder)
+    for server in servers:
+        server.status = None
+    for _ in range(20):
+        with pytest.raises(ModelOverloadedError, match="256 articles wait"):
+            await summarize(summarizer, make_request())
+    assert sum(server.probes for server in servers) == 0
+
+
+async def test_a_slow_server_is_hedged_for_readers_only(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    encoder = closing(make_encoder(settings_for(servers, hedge_after_s=0.001)))
+    # Connections are made before one of them is slow.
+    for _ in range(4):
+        await query(encoder)
+    slow, fast = servers
+    slow.gate.clear()
+    for _ in range(4):
+        await query(encoder)
+    ingesting = asyncio.create_task(encoder.encode(["oil"]))
+    also_ingesting = asyncio.create_task(encoder.encode(["oil"]))
+    await asyncio.wait([ingesting, also_ingesting], return_when=asyncio.FIRST_COMPLETED)
+    assert ingesting.done() is not also_ingesting.done()
+    infers = fast.infers
+    slow.gate.set()
+    await asyncio.gather(ingesting, also_ingesting)
+    assert fast.infers == infers
+
+
+async def test_an_article_is_tried_elsewhere_only_before_its_first_piece(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    for server in servers:
+        server.breaks_after = 1
+    events = summarizer.summarize(make_request())
+    assert await anext(events) == DraftDelta("Oil")
+    with pytest.raises(ModelUnavailableError, match="broke"):
+        await anext(events)
+    assert sum(server.streams for server in servers) == 1
+    for server in servers:
+        server.breaks_after = None
+    servers[0].status = grpc.StatusCode.UNAVAILABLE
+    for _ in range(4):
+        draft, _ = await summarize(summarizer, make_request())
+        assert draft == "Oil rose."
+    assert summarizer.model == ModelVersion(*MODEL)
+
+
+async def test_who_leaves_cancels_at_the_server(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    for server in servers:
+        server.gate.clear()
+    events = summarizer.summarize(make_request())
+    await anext(events)
+    await events.aclose()
+    await until(lambda: sum(server.cancelled for server in servers) == 1)
+    task = asyncio.create_task(summarize(summarizer, make_request()))
+    await until(lambda: sum(server.streams for server in servers) == 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await until(lambda: sum(server.cancelled for server in servers) == 2)
+
+
+async def test_nobodys_vectors_are_not_cancelled_at_the_server(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    encoder = closing(make_encoder(settings_for(servers[:1])))
+    servers[0].gate.clear()
+    task = asyncio.create_task(query(encoder))
+    await until(lambda: servers[0].infers == 1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert len(encoder._asking) == 1
+    servers[0].gate.set()
+    await until(lambda: not encoder._asking)
+
+
+async def test_a_server_with_another_encoder_is_left(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    servers[0].model = (MODEL[0], "2")
+    encoder = closing(make_encoder(settings_for(servers)))
+    for _ in range(10):
+        await query(encoder)
+    alone = closing(make_encoder(settings_for(servers[:1])))
+    with pytest.raises(ModelUnavailableError, match="hosts the encoder fake-encoder@2, not fake-encoder@1"):
+        await query(alone)
+
+
+async def test_closing_ends_what_waits(servers: list[FakeTriton]) -> None:
+    for server in servers:
+        server.gate.clear()
+    encoder, summarizer = make_encoder(settings_for(servers)), make_summarizer(settings_for(servers))
+    waiting = [
+        asyncio.create_task(query(encoder)),
+        asyncio.create_task(summarize(summarizer, make_request())),
+    ]
+    await until(lambda: sum(server.infers + server.streams for server in servers) == 2)
+    await encoder.close()
+    await summarizer.close()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ModelUnavailableError, ModelUnavailableError]
