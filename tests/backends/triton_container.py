@@ -1,18 +1,16 @@
 """A Triton server in a container, which tests may kill, freeze and start again: `TritonContainer`."""
 
-import atexit
 import os
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gistwire_models.triton.launcher import PATH_VARIABLE, SERVER_OPTIONS, package_folders
-from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
+from tests.backends.breakable_container import BreakableContainer
 from tests.backends.errors import BackendUnavailableError
 from tests.backends.ports import free_port
 from tests.backends.triton_image import PACKAGES
@@ -21,11 +19,8 @@ _GRPC, _HTTP, _METRICS = 8001, 8000, 8002
 _READY_WITHIN_S = 180.0
 _ASK_EACH_S = 0.1
 
-# Its own container, which removes the others, comes from a registry; here `close` removes them.
-testcontainers_config.ryuk_disabled = True
 
-
-class TritonContainer:
+class TritonContainer(BreakableContainer):
     """A server in a container, on free ports of the loopback interface; it can only read the repository.
 
     Args:
@@ -34,10 +29,7 @@ class TritonContainer:
         models: which of its models are loaded.
     """
 
-    kind = "container"
-
     def __init__(self, image: str, repository: Path, models: Sequence[str]) -> None:
-        os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
         self._ports = {port: free_port() for port in (_GRPC, _HTTP, _METRICS)}
         command = [
             "tritonserver",
@@ -57,12 +49,7 @@ class TritonContainer:
         for number, folder in enumerate(package_folders()):
             path.append(f"/gistwire/{number}")
             container = container.with_volume_mapping(str(folder), path[-1], "ro")
-        self._container = container.with_env(PATH_VARIABLE, os.pathsep.join(path))
-        ports: dict[str, Any] = self._container.ports
-        for inside, outside in self._ports.items():
-            ports[f"{inside}/tcp"] = ("127.0.0.1", outside)
-        self._started = False
-        atexit.register(self.close)
+        super().__init__(container.with_env(PATH_VARIABLE, os.pathsep.join(path)), self._ports)
 
     @property
     def target(self) -> str:
@@ -85,45 +72,12 @@ class TritonContainer:
         Raises:
             BackendUnavailableError: it is not ready in time; the message has the end of its log.
         """
-        if self._started:
-            self._container.get_wrapped_container().start()
-        else:
-            self._container.start()
-            self._started = True
+        self.run()
         deadline = time.monotonic() + _READY_WITHIN_S
-        while time.monotonic() < deadline and not self._has_ended():
+        while time.monotonic() < deadline and not self.has_ended():
             try:
                 with urllib.request.urlopen(f"{self.url}/v2/health/ready", timeout=5):
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(_ASK_EACH_S)
         raise BackendUnavailableError(f"Triton is not ready at {self.target}:\n{self.log()[-3000:]}")
-
-    def kill(self) -> None:
-        """Ends it at once, as a crash would."""
-        if self._started and not self._has_ended():
-            self._container.get_wrapped_container().kill()
-
-    def freeze(self) -> None:
-        """Stops it from doing anything; its connections stay open."""
-        self._container.get_wrapped_container().pause()
-
-    def thaw(self) -> None:
-        """Lets it go on."""
-        self._container.get_wrapped_container().unpause()
-
-    def log(self) -> str:
-        """Returns what it has written to its log."""
-        return b"".join(self._container.get_logs()).decode(errors="replace")
-
-    def close(self) -> None:
-        """Ends it and removes it."""
-        if self._started:
-            self._container.stop(force=True, delete_volume=True)
-            self._started = False
-        atexit.unregister(self.close)
-
-    def _has_ended(self) -> bool:
-        container = self._container.get_wrapped_container()
-        container.reload()
-        return str(container.status) in ("exited", "dead")
