@@ -48,7 +48,7 @@ class FakeTriton:
         self.message: str | None = None
         self.breaks_after: int | None = None
         self.cancelled = 0
-        self.model = MODEL
+        self.model: tuple[str, str] = MODEL
 
     @classmethod
     @asynccontextmanager
