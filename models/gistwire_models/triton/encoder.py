@@ -158,10 +158,10 @@ class TritonEncoder:
 
     def _read(self, response: inference_pb2.ModelInferResponse, count: int, endpoint: Endpoint) -> Embedding:
         reader = TensorReader(response)
-        hosted = reader.texts("model")[:2]
-        if hosted != [self._expected.name, self._expected.version]:
+        hosted = reader.texts("model")
+        if hosted != [self._expected.name, self._expected.version] * count:
             raise ModelUnavailableError(
-                f"Triton at {endpoint.address} hosts the encoder {'@'.join(hosted)}, not {self.model}"
+                f"Triton at {endpoint.address} hosts the encoder {'@'.join(hosted[:2])}, not {self.model}"
             )
         embeddings: Embedding = reader.floats("embedding")
         if embeddings.shape != (count, self.dimension):
@@ -184,6 +184,7 @@ async def _first_success(answers: Sequence[asyncio.Task[Embedding]]) -> Embeddin
     pending = set(answers)
     while True:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for answer in done:
-            if not pending or answer.exception() is None:
-                return answer.result()
+        # Both may have ended by now, in no order.
+        succeeded = [answer for answer in done if answer.exception() is None]
+        if succeeded or not pending:
+            return (succeeded or list(done))[0].result()

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
@@ -115,10 +115,12 @@ class EndpointPool:
         if self._closed:
             raise ModelUnavailableError("the engine was closed")
         self._credit = min(_CREDIT_LIMIT, self._credit + self._settings.hedge_share)
-        for endpoint in self._in_turn():
-            if endpoint.breaker.state is BreakerState.CLOSED and endpoint not in excluded:
-                return endpoint
-        raise ModelUnavailableError(f"no Triton server is ready for {self._model}")
+        endpoint = self._next_well(excluded)
+        if endpoint is None:
+            raise ModelUnavailableError(f"no Triton server is ready for {self._model}")
+        # Not merely one further: the turns of a server that is left out would all be its neighbour's.
+        self._turn = self._all().index(endpoint) + 1
+        return endpoint
 
     def choose_again(self, *, excluded: Collection[Endpoint]) -> Endpoint | None:
         """Returns another server for a request that was sent already; None if none is well, or it was done too often.
@@ -127,11 +129,11 @@ class EndpointPool:
         """
         if self._closed or self._credit < 1:
             return None
-        for endpoint in self._in_turn():
-            if endpoint.breaker.state is BreakerState.CLOSED and endpoint not in excluded:
-                self._credit -= 1
-                return endpoint
-        return None
+        # Takes no turn: of two servers, a slow one would be the first that is asked each time.
+        endpoint = self._next_well(excluded)
+        if endpoint is not None:
+            self._credit -= 1
+        return endpoint
 
     def report(self, endpoint: Endpoint, *, is_well: bool) -> None:
         """Takes note of how a request ended: whether the server is well."""
@@ -153,12 +155,18 @@ class EndpointPool:
         for endpoint in self._endpoints or ():
             await endpoint.close()
 
-    def _in_turn(self) -> Iterator[Endpoint]:
+    def _next_well(self, excluded: Collection[Endpoint]) -> Endpoint | None:
+        endpoints = self._all()
+        turn = self._turn % len(endpoints)
+        for endpoint in endpoints[turn:] + endpoints[:turn]:
+            if endpoint.breaker.state is BreakerState.CLOSED and endpoint not in excluded:
+                return endpoint
+        return None
+
+    def _all(self) -> list[Endpoint]:
         if self._endpoints is None:
             self._endpoints = [Endpoint(address, self._settings) for address in self._settings.endpoints]
-        self._turn = (self._turn + 1) % len(self._endpoints)
-        yield from self._endpoints[self._turn :]
-        yield from self._endpoints[: self._turn]
+        return self._endpoints
 
     async def _probe(self, endpoint: Endpoint) -> None:
         """Asks a server again and again whether it is ready, so that no reader's request has to be the trial."""

@@ -27,13 +27,18 @@ only what the article says. Copy numbers and names exactly. Write the summary an
 _FIELDS = frozenset({"begin", "end", "headline", "body", "language"})
 _REQUIRED = frozenset({"begin", "end", "body"})
 
-# Marks by which chat models tell who speaks; an article that has them would speak in another's name.
-_CHAT_MARKS = re.compile(
-    r"<\|[^|<>]{0,64}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?(?:system|assistant|user)>",
+# Marks by which chat models tell who speaks (an article that has them would speak in another's name), and whatever
+# looks like our own.
+_MARKS = re.compile(
+    r"<[|｜][^|｜<>]{0,64}[|｜]>|</?s>|<[be]os>|<</?SYS>>|<(?:start|end)_of_turn>|</?(?:system|assistant|user)>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
+    r"|</?\s*article[^<>]{0,64}>",
     re.IGNORECASE,
 )
-_ARTICLE_TAG = re.compile(r"</?\s*article[^<>]{0,64}>", re.IGNORECASE)
+_BRACKETS = "<>[]|｜/"
 
+# No honest article has marks within marks as deep as that.
+_MAX_DEPTH = 8
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
@@ -91,10 +96,9 @@ def _harmless(text: str) -> str:
     plain = "".join(
         each for each in text if each in "\n\t" or unicodedata.category(each) not in ("Cc", "Cf", "Cs", "Co")
     )
-    for marks in (_CHAT_MARKS, _ARTICLE_TAG):
-        # Until none is left: taking one out may join the halves of another.
-        while True:
-            plain, found = marks.subn(lambda match: match.group().strip("<>[]|/"), plain)
-            if not found:
-                break
-    return plain.strip()
+    # Taking one out may join the halves of another.
+    for _ in range(_MAX_DEPTH):
+        plain, found = _MARKS.subn(lambda match: match.group().strip(_BRACKETS), plain)
+        if not found:
+            return plain.strip()
+    return plain.translate(dict.fromkeys(map(ord, _BRACKETS))).strip()

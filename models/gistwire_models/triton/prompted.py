@@ -1,7 +1,9 @@
 """Summaries by a large language model on Triton that has the vLLM backend's interface: `PromptedSummarizer`."""
 
+import asyncio
 import json
 import re
+import string
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -27,6 +29,10 @@ from gistwire_models.triton.tensors import TensorWriter
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*$")
 _SPACES = re.compile(r"\s+")
+
+# What models say before they begin.
+_LEADS = ("assistant:", "summary:", "**summary:**", "here is a summary:", "here is the summary:")
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +98,10 @@ class PromptedSummarizer:
         if not request.body.strip():
             raise ValueError(f"article {request.article_id} has no body to summarize")
         prompt = self._prompted.template.fill(request)
+        clock = asyncio.get_running_loop().time
+        ends_at = None if request.timeout_s is None else clock() + request.timeout_s
         texts = [""]
-        async with aclosing(self._write(prompt, request, seed=0)) as pieces:
+        async with aclosing(self._write(prompt, request, seed=0, deadline_s=request.timeout_s)) as pieces:
             async for piece in pieces:
                 texts[0] += piece
                 if request.stream_drafts:
@@ -101,7 +109,10 @@ class PromptedSummarizer:
         if not texts[0]:
             raise ModelUnavailableError(f"{self.model} wrote nothing")
         for seed in range(1, request.candidates):
-            async with aclosing(self._write(prompt, request, seed=seed)) as pieces:
+            left_s = None if ends_at is None else ends_at - clock()
+            if left_s is not None and left_s <= 0:
+                break
+            async with aclosing(self._write(prompt, request, seed=seed, deadline_s=left_s)) as pieces:
                 texts.append("".join([piece async for piece in pieces]))
         distinct = dict.fromkeys(text for text in texts if text)
         yield Candidates(tuple(_candidate(text) for text in distinct))
@@ -110,27 +121,24 @@ class PromptedSummarizer:
         """Closes the connections. Calls that wait end with ModelUnavailableError."""
         await self._pool.close()
 
-    async def _write(self, prompt: str, request: SummaryRequest, *, seed: int) -> AsyncGenerator[str, None]:
-        """Has a text written; yields its pieces, white space folded, none before or after it."""
-        asked = self._request(prompt, request, seed)
-        begun, pending = False, ""
+    async def _write(
+        self, prompt: str, request: SummaryRequest, *, seed: int, deadline_s: float | None
+    ) -> AsyncGenerator[str, None]:
+        """Has a text written; yields its pieces."""
+        text = _WrittenText(prompt)
         responses = responses_of(
             self._pool,
-            asked,
+            self._request(prompt, request, seed),
             response_timeout_s=self._settings.timeout_s,
-            deadline_s=request.timeout_s,
+            deadline_s=deadline_s,
         )
         async with aclosing(responses):
             async for response in responses:
-                for text in response.texts("text_output"):
-                    pending = _SPACES.sub(" ", pending + text)
-                    ready = pending if begun else pending.lstrip()
-                    # White space at the end may be the last there is.
-                    piece = ready.rstrip()
-                    pending = ready[len(piece) :]
-                    if piece:
-                        begun = True
+                for written in response.texts("text_output"):
+                    if piece := text.add(written):
                         yield piece
+        if piece := text.end():
+            yield piece
 
     def _request(self, prompt: str, request: SummaryRequest, seed: int) -> inference_pb2.ModelInferRequest:
         sampling = {
@@ -146,6 +154,43 @@ class PromptedSummarizer:
         writer.texts("sampling_parameters", [json.dumps(sampling)])
         writer.flags("exclude_input_in_output", [True])
         return asked
+
+
+class _WrittenText:
+    """A text as a model writes it: white space folded, none before or after it, and nothing before the summary.
+
+    Args:
+        prompt: which some servers repeat first.
+    """
+
+    def __init__(self, prompt: str) -> None:
+        self._leads = (_SPACES.sub(" ", prompt).strip().translate(_LOWER), *_LEADS)
+        self._begun = False
+        self._held = ""
+
+    def add(self, written: str) -> str:
+        """Takes what was written next; returns what of the text is certain now."""
+        self._held = _SPACES.sub(" ", self._held + written)
+        if not self._begun:
+            self._drop_leads()
+            if any(lead.startswith(self._held.translate(_LOWER)) for lead in self._leads):
+                return ""
+        # White space at the end may be the last there is.
+        piece = self._held.rstrip()
+        self._held = self._held[len(piece) :]
+        self._begun = True
+        return piece
+
+    def end(self) -> str:
+        """Returns the rest: all of a text that is too short to tell it from what some models say first."""
+        return self._held.strip()
+
+    def _drop_leads(self) -> None:
+        found: str | None = ""
+        while found is not None:
+            self._held = self._held[len(found) :].lstrip()
+            lowered = self._held.translate(_LOWER)
+            found = next((lead for lead in self._leads if lowered.startswith(lead)), None)
 
 
 def _candidate(text: str) -> Candidate:
