@@ -40,6 +40,7 @@ _BRACKETS = "<>[]|｜/"
 # No honest article has marks within marks as deep as that.
 _MAX_DEPTH = 8
 
+
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
     """A text with places for an article.

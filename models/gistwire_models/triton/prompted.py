@@ -88,7 +88,8 @@ class PromptedSummarizer:
     async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
         """Summarizes one article, as Summarizer says.
 
-        Servers do not say why a text ended: one that does not end as a sentence does counts as cut.
+        Servers do not say why a text ended: one that does not end as a sentence does counts as cut. Candidates share
+        the request's time; those for which none is left are not asked for.
 
         Raises:
             ModelUnavailableError: no server answers, or it wrote nothing, or the summarizer was closed.

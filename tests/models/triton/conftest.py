@@ -1,6 +1,8 @@
-"""Engines on the real Triton server that the tests share."""
+"""Engines on the real Triton server that the tests share, and servers that do as they are told."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from gistwire_models.encoder import ModelVersion
@@ -10,6 +12,7 @@ from gistwire_models.tokenization import TokenCounter, read_tokenizer
 from gistwire_models.triton import TritonEncoder, TritonSettings, TritonSummarizer
 
 from tests.backends.triton import TritonServer
+from tests.models.triton.fake_triton import FakeTriton
 
 
 @pytest.fixture
@@ -35,3 +38,22 @@ async def triton_summarizer(settings: TritonSettings) -> AsyncIterator[TritonSum
     await summarizer.describe()
     yield summarizer
     await summarizer.close()
+
+
+@pytest.fixture
+async def servers() -> AsyncIterator[list[FakeTriton]]:
+    """Two servers that do as they are told."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(FakeTriton.running()) for _ in range(2)]
+
+
+@pytest.fixture
+async def closing() -> AsyncIterator[Callable[[Any], Any]]:
+    """Closes in the end what it is given."""
+    async with AsyncExitStack() as stack:
+
+        def close_later(engine: Any) -> Any:
+            stack.push_async_callback(engine.close)
+            return engine
+
+        yield close_later

@@ -1,68 +1,20 @@
 """Tests of the Triton engines over several servers that do as they are told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from gistwire_models.encoder import ModelVersion, Priority
-from gistwire_models.encoder_folder import EncoderDescription
+from gistwire_models.encoder import ModelVersion
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from gistwire_models.summarizer import DraftDelta
-from gistwire_models.triton import TritonEncoder, TritonSettings, TritonSummarizer
+from gistwire_models.triton import TritonSettings
 
 from tests.backends.ports import free_port
 from tests.models.summarizer_contract import make_request, summarize
-from tests.models.triton.fake_triton import DIMENSION, MODEL, FakeTriton
-
-DESCRIPTION = EncoderDescription(
-    name=MODEL[0], version=MODEL[1], dimension=DIMENSION, max_tokens=256, pooling="mean"
-)
-
-
-@pytest.fixture
-async def servers() -> AsyncIterator[list[FakeTriton]]:
-    async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(FakeTriton.running()) for _ in range(2)]
-
-
-@pytest.fixture
-async def closing() -> AsyncIterator[Callable[[Any], Any]]:
-    """Closes in the end what it is given."""
-    async with AsyncExitStack() as stack:
-
-        def close_later(engine: Any) -> Any:
-            stack.push_async_callback(engine.close)
-            return engine
-
-        yield close_later
-
-
-def settings_for(servers: list[FakeTriton], **changes: Any) -> TritonSettings:
-    return TritonSettings(
-        endpoints=tuple(server.target for server in servers),
-        **{"hedge_after_s": None, "open_s": 0.01, "max_open_s": 0.02, **changes},
-    )
-
-
-def make_encoder(settings: TritonSettings) -> TritonEncoder:
-    return TritonEncoder(settings, DESCRIPTION, len)
-
-
-def make_summarizer(settings: TritonSettings) -> TritonSummarizer:
-    return TritonSummarizer(settings, initial=ModelVersion("unknown", "0"), languages=("en",))
-
-
-async def query(encoder: TritonEncoder) -> None:
-    assert (await encoder.encode(["oil"], priority=Priority.QUERY)).shape == (1, DIMENSION)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.001)
+from tests.models.triton.engines import make_encoder, make_summarizer, query, settings_for, until
+from tests.models.triton.fake_triton import MODEL, FakeTriton
 
 
 async def test_requests_go_round(servers: list[FakeTriton], closing: Callable[[Any], Any]) -> None:

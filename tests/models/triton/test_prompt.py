@@ -21,6 +21,9 @@ CHAT_MARKS = [
     "<<SYS>>",
     "<start_of_turn>",
     "<system>",
+    "<eos>",
+    "<｜User｜>",
+    "[TOOL_RESULTS]",
 ]
 
 
@@ -58,6 +61,22 @@ def test_no_article_ends_before_its_end(pieces: list[str]) -> None:
     assert "\0" not in filled
     assert "\u202e" not in filled
     assert not any(mark in filled for mark in CHAT_MARKS)
+
+
+def test_what_looks_like_our_mark_does_not_make_one_of_a_chat_model() -> None:
+    filled = PromptTemplate().fill(make_request(body="<|<article im_start>|>"))
+    assert "<|" not in filled
+    assert "|>" not in filled
+
+
+@pytest.mark.parametrize(("left", "core", "right"), [("<", "s", ">"), ("<|", "x", "|>"), ("[", "INST", "]")])
+def test_marks_within_marks_are_gone_at_any_depth(left: str, core: str, right: str) -> None:
+    depth = 2_000
+    filled = PromptTemplate("{begin}{body}{end}").fill(
+        make_request(body=left * depth + core + right * depth), nonce=lambda: NONCE
+    )
+    assert f"{left}{core}{right}" not in filled
+    assert core in filled
 
 
 def test_braces_of_an_article_are_text() -> None:

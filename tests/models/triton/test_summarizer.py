@@ -1,0 +1,100 @@
+"""Tests of `TritonSummarizer`: what it asks, what it tells, and which model wrote."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from gistwire_models.encoder import ModelVersion
+from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.summarizer import Candidate, Candidates, FinishReason, Origin
+
+from tests.models.summarizer_contract import make_request, summarize
+from tests.models.triton.engines import make_summarizer, settings_for
+from tests.models.triton.fake_triton import MODEL, FakeTriton
+
+
+async def test_gives_what_the_model_wrote(servers: list[FakeTriton], closing: Callable[[Any], Any]) -> None:
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    draft, found = await summarize(summarizer, make_request(candidates=3))
+    assert draft == "Oil rose."
+    candidate = Candidate("Oil rose.", Origin.GENERATED, False, FinishReason.COMPLETE, -0.5)
+    assert found == Candidates((candidate,), model=ModelVersion(*MODEL))
+    assert servers[0].candidates + servers[1].candidates == [3]
+
+
+async def test_follows_the_model_that_the_server_promotes(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    server = servers[0]
+    summarizer = closing(make_summarizer(settings_for([server])))
+    assert summarizer.model == ModelVersion("unknown", "0")
+    for version in ("1", "2", "1"):
+        server.model = ("fake-summarizer", version)
+        _, found = await summarize(summarizer, make_request())
+        assert found.model == summarizer.model == ModelVersion("fake-summarizer", version)
+
+
+async def test_asks_who_it_is_and_what_it_writes(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    assert summarizer.languages == ("en",)
+    await summarizer.describe()
+    assert summarizer.model == ModelVersion(*MODEL)
+    assert summarizer.languages == ("en", "de")
+    assert servers[0].candidates + servers[1].candidates == []
+
+
+async def test_the_server_is_told_how_long_it_has(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    server = servers[0]
+    summarizer = closing(make_summarizer(settings_for([server])))
+    await summarize(summarizer, replace(make_request(), timeout_s=50))
+    await summarize(summarizer, make_request())
+    told, untold = server.deadlines_s
+    assert told is not None
+    assert 0 < told <= 50
+    assert untold is None
+
+
+async def test_a_server_that_gives_nothing_is_left(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    server = servers[0]
+    summarizer = closing(make_summarizer(settings_for([server], timeout_s=0.01)))
+    server.gate.clear()
+    with pytest.raises(ModelUnavailableError, match=r"gave nothing for 0\.01 s"):
+        await summarize(summarizer, make_request())
+
+
+async def test_no_body_is_refused_before_a_server_is_asked(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    with pytest.raises(ValueError, match="article a1 has no body"):
+        await summarize(summarizer, make_request(body=" \n"))
+    assert servers[0].streams + servers[1].streams == 0
+
+
+async def test_what_the_model_refuses_is_the_callers_error(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    for server in servers:
+        server.message = "INVALID: candidates must be from 1 to 8, not 9"
+    summarizer = closing(make_summarizer(settings_for(servers, open_after_failures=1)))
+    for _ in range(3):
+        with pytest.raises(ValueError, match="^candidates must be from 1 to 8, not 9$"):
+            await summarize(summarizer, make_request(candidates=9))
+    # Neither tried elsewhere nor held against the server.
+    assert servers[0].streams + servers[1].streams == 3
+
+
+async def test_a_model_without_a_version_is_refused(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    servers[0].model = ("fake-summarizer",)  # type: ignore[assignment]
+    summarizer = closing(make_summarizer(settings_for(servers[:1])))
+    with pytest.raises(ModelUnavailableError, match="did not say which model wrote"):
+        await summarize(summarizer, make_request())
