@@ -1,5 +1,6 @@
-"""Tests of `PromptedSummarizer` on a server that says what it is told: what is asked, and what is left of an answer."""
+"""Tests of `PromptedSummarizer` on a server that says what it is told: what is asked, what is left of an answer."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -64,11 +65,9 @@ def test_however_a_text_is_cut_it_is_the_same(text: str, cuts: list[int]) -> Non
         written = _WrittenText("A prompt\n")
         return "".join([written.add(piece) for piece in pieces] + [written.end()])
 
-    places = [0, *sorted(cuts), len(text)]
-    pieces = [text[start:end] for start, end in zip(places, places[1:], strict=False)]
-    # Whole but for a last cut that may lie beyond its end.
-    whole = "".join(pieces)
-    assert read(pieces) == read([whole]) == " ".join(read([whole]).split())
+    places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    pieces = [text[start:end] for start, end in itertools.pairwise(places)]
+    assert read(pieces) == read([text]) == " ".join(read([text]).split())
 
 
 @pytest.mark.parametrize("pieces", [[], ["", " \n"], ["Summary:\n"]])

@@ -55,7 +55,8 @@ async def test_the_server_is_told_how_long_it_has(
     await summarize(summarizer, make_request())
     told, untold = server.deadlines_s
     assert told is not None
-    assert 0 < told <= 50
+    # gRPC rounds what it sends.
+    assert 0 < told < 60
     assert untold is None
 
 
@@ -85,7 +86,7 @@ async def test_what_the_model_refuses_is_the_callers_error(
         server.message = "INVALID: candidates must be from 1 to 8, not 9"
     summarizer = closing(make_summarizer(settings_for(servers, open_after_failures=1)))
     for _ in range(3):
-        with pytest.raises(ValueError, match="^candidates must be from 1 to 8, not 9$"):
+        with pytest.raises(ValueError, match=r"^candidates must be from 1 to 8, not 9$"):
             await summarize(summarizer, make_request(candidates=9))
     # Neither tried elsewhere nor held against the server.
     assert servers[0].streams + servers[1].streams == 3
