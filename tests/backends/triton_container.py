@@ -1,8 +1,8 @@
 """A Triton server in a container, which tests may kill, freeze and start again: `TritonContainer`."""
 
+import http.client
 import os
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +78,6 @@ class TritonContainer(BreakableContainer):
             try:
                 with urllib.request.urlopen(f"{self.url}/v2/health/ready", timeout=5):
                     return
-            except (urllib.error.URLError, OSError):
+            except (OSError, http.client.HTTPException):
                 time.sleep(_ASK_EACH_S)
         raise BackendUnavailableError(f"Triton is not ready at {self.target}:\n{self.log()[-3000:]}")

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_PROBE_TIMEOUT_S = 1.0
+_MAX_RECONNECT_BACKOFF_MS = 1_000
+
+# Longer than the pause before a connection is tried again, which a probe sits out.
+_PROBE_TIMEOUT_S = 2.0
 _CREDIT_LIMIT = 10.0
 
 
@@ -66,17 +69,12 @@ class Endpoint:
         )(requests, timeout=timeout_s)
 
     async def is_ready(self, model: str) -> bool:
-        """Asks whether it can take requests for a model."""
-        ask = self._channels[0].unary_unary(
-            methods.MODEL_READY,
-            request_serializer=inference_pb2.ModelReadyRequest.SerializeToString,
-            response_deserializer=inference_pb2.ModelReadyResponse.FromString,
-        )
-        try:
-            answer = await ask(inference_pb2.ModelReadyRequest(name=model), timeout=_PROBE_TIMEOUT_S)
-        except grpc.aio.AioRpcError:
-            return False
-        return bool(answer.ready)
+        """Asks by each of its connections whether it can take requests for a model.
+
+        By all of them, as requests will go by all of them: each is made anew on its own.
+        """
+        answers = await asyncio.gather(*(_is_ready(channel, model) for channel in self._channels))
+        return all(answers)
 
     async def close(self) -> None:
         """Closes its connections; calls under way are cancelled."""
@@ -183,6 +181,20 @@ class EndpointPool:
             del self._probes[endpoint.address]
 
 
+async def _is_ready(channel: grpc.aio.Channel, model: str) -> bool:
+    ask = channel.unary_unary(
+        methods.MODEL_READY,
+        request_serializer=inference_pb2.ModelReadyRequest.SerializeToString,
+        response_deserializer=inference_pb2.ModelReadyResponse.FromString,
+    )
+    request = inference_pb2.ModelReadyRequest(name=model)
+    try:
+        answer = await ask(request, timeout=_PROBE_TIMEOUT_S, wait_for_ready=True)
+    except grpc.aio.AioRpcError:
+        return False
+    return bool(answer.ready)
+
+
 def _open_channel(address: str, settings: TritonSettings, number: int) -> grpc.aio.Channel:
     options = [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
@@ -195,7 +207,7 @@ def _open_channel(address: str, settings: TritonSettings, number: int) -> grpc.a
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 1_000),
+        ("grpc.max_reconnect_backoff_ms", _MAX_RECONNECT_BACKOFF_MS),
         # Retries are ours, as only we know which are safe.
         ("grpc.enable_retries", 0),
     ]

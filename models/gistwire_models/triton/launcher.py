@@ -1,6 +1,7 @@
 """Runs a Triton server on this machine, without Docker: `TritonProcess`."""
 
 import atexit
+import http.client
 import os
 import pwd
 import shutil
@@ -10,7 +11,6 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
@@ -182,7 +182,7 @@ class TritonProcess:
             try:
                 with urllib.request.urlopen(f"{self.url}/v2/health/ready", timeout=5):  # noqa: S310
                     return
-            except (urllib.error.URLError, OSError):
+            except (OSError, http.client.HTTPException):
                 time.sleep(_ASK_EACH_S)
         raise TritonInstallationError(f"Triton is not ready at {self.target}:\n{self.log()[-3000:]}")
 

@@ -115,6 +115,9 @@ async def test_a_server_that_died_serves_again_once_it_is_started(closing: Calla
                 # It has answered the probe, which the pool has yet to read.
                 assert "no Triton server is ready" in str(error)  # noqa: PT017
                 await asyncio.sleep(0)
+        # By each of its connections.
+        for _ in range(4):
+            await query(encoder)
 
 
 async def test_one_of_two_may_be_away_from_the_start(
