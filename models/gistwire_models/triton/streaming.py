@@ -41,16 +41,21 @@ async def responses_of(
     Closing the generator, or cancelling the task that iterates it, cancels the request at the server.
     """
     request.parameters[_ASK_FINAL].bool_param = True
+    clock = asyncio.get_running_loop().time
+    ends_at = None if deadline_s is None else clock() + deadline_s
     tried = [pool.choose()]
     while True:
         given = False
+        left_s = None if ends_at is None else max(0.0, ends_at - clock())
         try:
-            async with aclosing(_read(pool, tried[-1], request, response_timeout_s, deadline_s)) as responses:
+            async with aclosing(_read(pool, tried[-1], request, response_timeout_s, left_s)) as responses:
                 async for response in responses:
                     given = True
                     yield response
         except ModelUnavailableError:
-            other = None if given else pool.choose_again(excluded=tried)
+            # Nor is there time for another where that was what ran out.
+            late = ends_at is not None and clock() >= ends_at
+            other = None if given or late else pool.choose_again(excluded=tried)
             if other is None:
                 raise
             tried.append(other)
@@ -77,6 +82,7 @@ async def _read(
                     f"Triton at {endpoint.address} gave nothing for {response_timeout_s:g} s"
                 ) from late
             if not isinstance(message, inference_pb2.ModelStreamInferResponse):
+                pool.report(endpoint, is_well=False)
                 raise ModelUnavailableError(f"Triton at {endpoint.address} ended a stream early")
             if message.error_message:
                 error = error_of_message(message.error_message, endpoint.address)
@@ -90,7 +96,9 @@ async def _read(
                 return
     except grpc.aio.AioRpcError as failure:
         error = error_of_status(failure, endpoint.address)
-        pool.report(endpoint, is_well=not blames_endpoint(error))
+        # The caller's time says nothing of the server, whose own is that for each response.
+        if deadline_s is None or failure.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            pool.report(endpoint, is_well=not blames_endpoint(error))
         raise error from failure
     except asyncio.CancelledError:
         if call.done() and not _is_cancelling():

@@ -48,10 +48,15 @@ class TensorReader:
 
     Args:
         response: the response.
+
+    Raises:
+        ModelUnavailableError: it has other contents than outputs.
     """
 
     def __init__(self, response: inference_pb2.ModelInferResponse) -> None:
         self._model = response.model_name
+        if len(response.outputs) != len(response.raw_output_contents):
+            raise ModelUnavailableError(f"{self._model}'s outputs cannot be read")
         self._outputs = {
             output.name: (output, content)
             for output, content in zip(response.outputs, response.raw_output_contents, strict=True)

@@ -39,6 +39,7 @@ class FakeTriton:
         prompts: what the large model was asked.
         samplings: its sampling parameters, by request.
         probes: number of times it was asked whether it is ready.
+        probed_by: connections by which it was asked.
         ready: whether it says so.
         gate: requests wait for it; set at first.
         status: refuses every request with it; None for none.
@@ -63,6 +64,7 @@ class FakeTriton:
         self.prompts: list[str] = []
         self.samplings: list[dict[str, Any]] = []
         self.probes = 0
+        self.probed_by: set[str] = set()
         self.ready = True
         self.gate = asyncio.Event()
         self.gate.set()
@@ -155,6 +157,7 @@ class FakeTriton:
         self, request: inference_pb2.ModelReadyRequest, context: Context
     ) -> inference_pb2.ModelReadyResponse:
         self.probes += 1
+        self.probed_by.add(context.peer())
         return inference_pb2.ModelReadyResponse(ready=self.ready)
 
     async def _summarize(self, request: inference_pb2.ModelInferRequest, context: Context) -> None:

@@ -93,6 +93,8 @@ async def test_one_that_says_it_is_ready_comes_back_without_a_request(
     await until(lambda: endpoint.breaker.state is BreakerState.CLOSED)
     assert pool.choose() is endpoint
     assert servers[0].infers == 0
+    # By each of its connections, as a request would fail by one that is not made anew yet.
+    assert len(servers[0].probed_by) == TritonSettings().channels == 2
 
 
 async def test_a_server_that_died_serves_again_once_it_is_started(closing: Callable[[Any], Any]) -> None:

@@ -72,11 +72,11 @@ def test_what_looks_like_our_mark_does_not_make_one_of_a_chat_model() -> None:
 @pytest.mark.parametrize(("left", "core", "right"), [("<", "s", ">"), ("<|", "x", "|>"), ("[", "INST", "]")])
 def test_marks_within_marks_are_gone_at_any_depth(left: str, core: str, right: str) -> None:
     depth = 2_000
-    filled = PromptTemplate("{begin}{body}{end}").fill(
-        make_request(body=left * depth + core + right * depth), nonce=lambda: NONCE
+    filled = PromptTemplate("{begin}\n{body}\n{end}").fill(
+        make_request(body=f"I <3 {left * depth}{core}{right * depth}"), nonce=lambda: NONCE
     )
-    assert f"{left}{core}{right}" not in filled
-    assert core in filled
+    # All brackets go, as taking out one mark after another would take seconds.
+    assert filled.splitlines()[1] == f"I 3 {core}"
 
 
 def test_braces_of_an_article_are_text() -> None:

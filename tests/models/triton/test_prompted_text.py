@@ -1,7 +1,7 @@
 """Tests of `PromptedSummarizer` on a server that says what it is told: what is asked, what is left of an answer."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +9,9 @@ import pytest
 from gistwire_models.errors import ModelUnavailableError
 from gistwire_models.summarizer import FinishReason
 from gistwire_models.triton import PromptedSummarizer
-from gistwire_models.triton.endpoints import Endpoint
 from gistwire_models.triton.prompted import _WrittenText
+from gistwire_models.triton.streaming import responses_of
+from gistwire_models.triton.tensors import TensorReader
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,13 +113,14 @@ async def test_candidates_share_the_time_that_there_is(
     prompted: PromptedSummarizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[float | None] = []
-    stream = Endpoint.stream
 
-    def listen(endpoint: Endpoint, requests: Any, *, timeout_s: float | None) -> Any:
-        told.append(timeout_s)
-        return stream(endpoint, requests, timeout_s=timeout_s)
+    def listen(
+        *request: Any, deadline_s: float | None, **patience: Any
+    ) -> AsyncGenerator[TensorReader, None]:
+        told.append(deadline_s)
+        return responses_of(*request, deadline_s=deadline_s, **patience)
 
-    monkeypatch.setattr(Endpoint, "stream", listen)
+    monkeypatch.setattr("gistwire_models.triton.prompted.responses_of", listen)
     await summarize(prompted, replace(make_request(candidates=3), timeout_s=50))
     first, second, third = told
     assert first is not None

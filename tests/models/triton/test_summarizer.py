@@ -99,3 +99,17 @@ async def test_a_model_without_a_version_is_refused(
     summarizer = closing(make_summarizer(settings_for(servers[:1])))
     with pytest.raises(ModelUnavailableError, match="did not say which model wrote"):
         await summarize(summarizer, make_request())
+
+
+async def test_a_callers_little_time_is_not_held_against_the_server(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    for server in servers:
+        server.gate.clear()
+    summarizer = closing(make_summarizer(settings_for(servers, open_after_failures=1)))
+    for _ in range(3):
+        with pytest.raises(ModelUnavailableError, match="DEADLINE_EXCEEDED"):
+            await summarize(summarizer, replace(make_request(stream_drafts=False), timeout_s=0.05))
+    # Nor is another server asked when the time is over.
+    assert servers[0].streams + servers[1].streams <= 3
+    assert servers[0].probes + servers[1].probes == 0
