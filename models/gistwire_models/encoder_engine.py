@@ -14,7 +14,6 @@ from tokenizers import Encoding, Tokenizer
 
 from gistwire_models.encoder import Embedding
 from gistwire_models.encoder_folder import EncoderDescription, read_description
-from gistwire_models.errors import ModelFormatError
 from gistwire_models.placement import CPU, Placement
 from gistwire_models.tokenization import TokenCounter, read_tokenizer, without_surrogates
 
@@ -67,12 +66,7 @@ class EncoderEngine:
         """
         description = read_description(folder)
         tokenizer = read_tokenizer(folder)
-        try:
-            engine = ctranslate2.Encoder(
-                str(folder), inter_threads=replicas, intra_threads=1, **placement.options
-            )
-        except (RuntimeError, ValueError) as error:
-            raise ModelFormatError(f"the model in {folder} cannot be loaded: {error}") from error
+        engine = placement.open(ctranslate2.Encoder, folder, replicas=replicas)
         return cls(engine, tokenizer, description, placement)
 
     def embed(self, texts: Sequence[str]) -> Embedding:

@@ -1,7 +1,11 @@
 """Where an engine of CTranslate2 computes, and in which numbers: `Placement`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from gistwire_models.errors import ModelFormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +28,28 @@ class Placement:
         """Whether it is not the CPU."""
         return self.device != "cpu"
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """As CTranslate2's constructors take it."""
-        return {
-            "device": self.device,
-            "device_index": self.device_index if self.is_gpu else 0,
-            "compute_type": self.compute_type,
-        }
+    def open(self, kind: Callable[..., Any], folder: Path, *, replicas: int) -> Any:
+        """Opens an engine. Blocks.
+
+        Args:
+            kind: ``ctranslate2.Encoder`` or ``ctranslate2.Translator``.
+            folder: the converted model.
+            replicas: number of batches computed at once, a core each on the CPU.
+
+        Raises:
+            ModelFormatError: it cannot be loaded.
+        """
+        try:
+            return kind(
+                str(folder),
+                device=self.device,
+                device_index=self.device_index,
+                compute_type=self.compute_type,
+                inter_threads=replicas,
+                intra_threads=1,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ModelFormatError(f"the model in {folder} cannot be loaded: {error}") from error
 
 
 CPU = Placement()

@@ -7,6 +7,14 @@ from typing import Protocol
 
 from gistwire_models.encoder import Embedding, ModelVersion
 
+MAX_CANDIDATES = 8
+"""Most candidates of an article that may be asked for."""
+
+MAX_TOKENS = 1_024
+"""Longest candidate that may be asked for."""
+
+_MAX_CHARACTERS = 1_000_000
+
 
 class Origin(Enum):
     """Where the text of a summary comes from."""
@@ -145,15 +153,6 @@ class GeneratingSummarizer(Summarizer, Protocol):
     def languages(self) -> tuple[str, ...]:
         """ISO 639-1 codes of the languages it writes."""
         ...
-
-
-MAX_CANDIDATES = 8
-"""Most candidates of an article that may be asked for."""
-
-MAX_TOKENS = 1_024
-"""Longest candidate that may be asked for."""
-
-_MAX_CHARACTERS = 1_000_000
 
 
 def check_request(request: SummaryRequest) -> None:

@@ -14,7 +14,7 @@ _LOOK_EACH_S = 0.1
 
 _SEND_EACH_S = 0.02
 """Shortest pause between two pieces of a draft, in seconds: nobody sees more than fifty a second, and each response
-costs both sides of the wire about 0.6 ms of a core together."""
+costs both sides of the wire."""
 
 
 class SummaryReader(Protocol):

@@ -11,10 +11,9 @@ from typing import Any
 import ctranslate2
 from tokenizers import Tokenizer
 
-from gistwire_models.errors import ModelFormatError
 from gistwire_models.placement import Placement
 from gistwire_models.source_words import SourceWords
-from gistwire_models.summarizer import Candidate, FinishReason, Origin, SummaryRequest
+from gistwire_models.summarizer import MAX_CANDIDATES, Candidate, FinishReason, Origin, SummaryRequest
 from gistwire_models.summarizer_folder import (
     SummarizerDescription,
     read_always_allowed,
@@ -33,7 +32,6 @@ from gistwire_models.summary_draft import Draft
 from gistwire_models.surface import restore
 from gistwire_models.tokenization import read_tokenizer, without_surrogates
 
-_MAX_CANDIDATES = 8
 _BEAM_SIZE = 4
 
 # A shorter text is a fragment.
@@ -141,12 +139,7 @@ class SummaryWriter:
         read_source(
             tokenizer, task=SUMMARY_TASK, headline="", body="", max_tokens=description.max_source_tokens
         )
-        try:
-            engine = ctranslate2.Translator(
-                str(folder), inter_threads=replicas, intra_threads=1, **placement.options
-            )
-        except (RuntimeError, ValueError) as error:
-            raise ModelFormatError(f"the model in {folder} cannot be loaded: {error}") from error
+        engine = placement.open(ctranslate2.Translator, folder, replicas=replicas)
         return cls(engine, tokenizer, description, always_allowed)
 
     def read(self, request: SummaryRequest) -> tuple[SummarizerSource, SourceWords]:
@@ -222,7 +215,7 @@ class SummaryWriter:
 
     def _search(self, job: SummaryJob) -> list[Candidate]:
         """Finds more candidates by beam search; those that did not come to an end are left out."""
-        wanted = min(_MAX_CANDIDATES, job.candidates)
+        wanted = min(MAX_CANDIDATES, job.candidates)
         (result,) = self._translate([job], beam_size=max(_BEAM_SIZE, wanted), num_hypotheses=wanted)
         unreadable = _unreadable(job.source)
         candidates: list[Candidate] = []

@@ -11,7 +11,8 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from tests.backends.cache import cached_folder
+from gistwire_models.user_cache import cached_folder
+
 from tests.backends.errors import BackendUnavailableError
 from tests.backends.java import has_module
 

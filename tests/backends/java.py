@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.backends.cache import cached_folder
+from gistwire_models.user_cache import cached_folder
+
 from tests.backends.errors import BackendUnavailableError
 
 _LEAST_VERSION = 21

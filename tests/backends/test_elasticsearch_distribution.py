@@ -6,9 +6,9 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from gistwire_models.user_cache import cached_folder
 
 from tests.backends import elasticsearch_distribution as distribution
-from tests.backends.cache import cached_folder
 from tests.backends.elasticsearch_distribution import VERSION, copy_configuration, installed_elasticsearch
 from tests.backends.errors import BackendUnavailableError
 

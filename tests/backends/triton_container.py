@@ -1,13 +1,10 @@
 """A Triton server in a container, which tests may kill, freeze and start again: `TritonContainer`."""
 
-import http.client
 import os
-import time
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from gistwire_models.triton.launcher import PATH_VARIABLE, SERVER_OPTIONS, package_folders
+from gistwire_models.triton.launcher import PATH_VARIABLE, SERVER_OPTIONS, package_folders, wait_until_ready
 from testcontainers.core.container import DockerContainer
 
 from tests.backends.breakable_container import BreakableContainer
@@ -16,8 +13,6 @@ from tests.backends.ports import free_port
 from tests.backends.triton_image import PACKAGES
 
 _GRPC, _HTTP, _METRICS = 8001, 8000, 8002
-_READY_WITHIN_S = 180.0
-_ASK_EACH_S = 0.1
 
 
 class TritonContainer(BreakableContainer):
@@ -73,11 +68,5 @@ class TritonContainer(BreakableContainer):
             BackendUnavailableError: it is not ready in time; the message has the end of its log.
         """
         self.run()
-        deadline = time.monotonic() + _READY_WITHIN_S
-        while time.monotonic() < deadline and not self.has_ended():
-            try:
-                with urllib.request.urlopen(f"{self.url}/v2/health/ready", timeout=5):
-                    return
-            except (OSError, http.client.HTTPException):
-                time.sleep(_ASK_EACH_S)
-        raise BackendUnavailableError(f"Triton is not ready at {self.target}:\n{self.log()[-3000:]}")
+        if not wait_until_ready(self.url, has_ended=self.has_ended):
+            raise BackendUnavailableError(f"Triton is not ready at {self.target}:\n{self.log()[-3000:]}")

@@ -1,5 +1,6 @@
 """Tests of what our Triton models read of their configuration."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,4 +70,20 @@ def test_an_instance_computes_where_triton_puts_it() -> None:
     parameters = ModelParameters(make_config())
     assert parameters.placement("CPU", "0") == Placement()
     assert parameters.placement("GPU", "1") == Placement("cuda", 1, "float16")
-    assert Placement().options == {"device": "cpu", "device_index": 0, "compute_type": "default"}
+    folder, options = Placement().open(lambda folder, **options: (folder, options), Path("model"), replicas=2)
+    assert folder == "model"
+    assert options == {
+        "device": "cpu",
+        "device_index": 0,
+        "compute_type": "default",
+        "inter_threads": 2,
+        "intra_threads": 1,
+    }
+
+
+def test_an_engine_that_cannot_be_loaded_is_told_with_its_folder() -> None:
+    def refuse(folder: str, **_: Any) -> None:
+        raise RuntimeError("no such file")
+
+    with pytest.raises(ModelFormatError, match=r"the model in model cannot be loaded: no such file"):
+        Placement().open(refuse, Path("model"), replicas=1)

@@ -3,8 +3,7 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -195,24 +194,17 @@ def _on_each(
     urls: tuple[str, ...], work: Callable[[str, "TritonRepository"], Coroutine[Any, Any, None]]
 ) -> None:
     from gistwire_models.errors import GistwireModelError  # noqa: PLC0415
+    from gistwire_models.triton.repository import TritonRepository  # noqa: PLC0415
 
     async def run() -> None:
         for url in urls:
-            async with _opened(url) as repository:
+            async with TritonRepository(url) as repository:
                 await work(url, repository)
 
     try:
         asyncio.run(run())
     except GistwireModelError as error:
         raise click.ClickException(folded(str(error))) from error
-
-
-@asynccontextmanager
-async def _opened(url: str) -> AsyncIterator["TritonRepository"]:
-    from gistwire_models.triton.repository import TritonRepository  # noqa: PLC0415
-
-    async with TritonRepository(url) as repository:
-        yield repository
 
 
 def _say(url: str, promotion: "Promotion", *, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """The Triton server for machines without Docker, fetched once for each user: `installed_triton`."""
 
-import fcntl
 import os
 import shutil
 import stat
@@ -12,9 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.user_cache import cached_folder
 
 _HOME_VARIABLE = "GISTWIRE_TRITON_HOME"
 
@@ -65,7 +63,8 @@ def installed_triton() -> TritonInstallation:
         if not (home / "server" / _SERVER).is_dir():
             raise TritonInstallationError(f"{_HOME_VARIABLE} is {named!r}, where no Triton server is")
         return _installation(home)
-    return _installation(_fetched())
+    name = f"triton-{_WHEEL.rpartition('=')[2]}-{_PYTHON}-ctranslate2-{version('ctranslate2')}"
+    return _installation(cached_folder(name, _make))
 
 
 def _installation(home: Path) -> TritonInstallation:
@@ -75,21 +74,6 @@ def _installation(home: Path) -> TritonInstallation:
         libraries=home / "server" / "nvidia_pytriton.libs",
         packages=home / "packages",
     )
-
-
-def _fetched() -> Path:
-    """Returns the folder in the cache, made by one process at a time and put into place only when it is whole."""
-    cache = Path("/var/cache/gistwire") if os.geteuid() == 0 else user_cache_path("gistwire")
-    cache.mkdir(parents=True, exist_ok=True)
-    home = cache / f"triton-{_WHEEL.rpartition('=')[2]}-{_PYTHON}-ctranslate2-{version('ctranslate2')}"
-    with (cache / ".triton-lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not home.exists():
-            with tempfile.TemporaryDirectory(dir=cache) as scratch:
-                made = Path(scratch) / home.name
-                _make(made)
-                made.rename(home)
-    return home
 
 
 def _make(home: Path) -> None:

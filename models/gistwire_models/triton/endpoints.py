@@ -101,11 +101,8 @@ class EndpointPool:
         self._probes: dict[str, asyncio.Task[None]] = {}
         self._closed = False
 
-    def choose(self, *, excluded: Collection[Endpoint] = ()) -> Endpoint:
+    def choose(self) -> Endpoint:
         """Returns the server whose turn it is, of those that are well.
-
-        Args:
-            excluded: servers that were tried already.
 
         Raises:
             ModelUnavailableError: there is none, or the pool was closed.
@@ -113,7 +110,7 @@ class EndpointPool:
         if self._closed:
             raise ModelUnavailableError("the engine was closed")
         self._credit = min(_CREDIT_LIMIT, self._credit + self._settings.hedge_share)
-        endpoint = self._next_well(excluded)
+        endpoint = self._next_well(())
         if endpoint is None:
             raise ModelUnavailableError(f"no Triton server is ready for {self._model}")
         # Not merely one further: the turns of a server that is left out would all be its neighbour's.
@@ -124,6 +121,9 @@ class EndpointPool:
         """Returns another server for a request that was sent already; None if none is well, or it was done too often.
 
         Repeated requests are a limited share of all, so that they cannot bring down servers that are merely slow.
+
+        Args:
+            excluded: servers that it was sent to.
         """
         if self._closed or self._credit < 1:
             return None

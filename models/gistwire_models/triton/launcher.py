@@ -12,7 +12,7 @@ import sysconfig
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,10 +51,6 @@ class TritonProcess:
         models: which of its models are loaded.
         ports: of gRPC, HTTP and metrics; 0 for a free one. The same at each start.
         log_file: what it writes; None for a temporary file.
-        path: further folders in which the models look for Python packages.
-
-    Attributes:
-        repository: the model repository.
     """
 
     kind = "process"
@@ -66,15 +62,14 @@ class TritonProcess:
         *,
         ports: tuple[int, int, int] = (0, 0, 0),
         log_file: Path | None = None,
-        path: Sequence[Path] = (),
     ) -> None:
-        self.repository = repository
+        self._repository = repository.resolve()
         self._installation = installed_triton()
         self._models = tuple(models)
         self._ports = tuple(port or _free_port() for port in ports)
         self._folder = Path(tempfile.mkdtemp(prefix="gistwire-triton-"))
         self._log_file = log_file or self._folder / "output.txt"
-        self._path = (self._installation.packages, *package_folders(), *path)
+        self._path = (self._installation.packages, *package_folders())
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.close)
 
@@ -102,7 +97,7 @@ class TritonProcess:
         grpc_port, http_port, metrics_port = self._ports
         command = [
             str(self._installation.server),
-            f"--model-repository={self.repository.resolve()}",
+            f"--model-repository={self._repository}",
             f"--backend-directory={self._installation.backends}",
             *(f"--{service}-address={_LOOPBACK}" for service in ("grpc", "http", "metrics")),
             f"--grpc-port={grpc_port}",
@@ -134,10 +129,13 @@ class TritonProcess:
                 extra_groups=None if user is None else [],
             )
         try:
-            self._wait_until_ready()
+            is_ready = wait_until_ready(self.url, has_ended=self.has_ended)
         except BaseException:
             self.kill()
             raise
+        if not is_ready:
+            self.kill()
+            raise TritonInstallationError(f"Triton is not ready at {self.target}:\n{self.log()[-3000:]}")
 
     def stop(self) -> None:
         """Ends it as it ends by itself: requests under way are answered first."""
@@ -173,18 +171,8 @@ class TritonProcess:
         """Whether this is root, and everybody can read the repository and what the models import."""
         if os.geteuid() != 0:
             return False
-        folders = {parent for path in (self.repository, *self._path) for parent in path.resolve().parents}
+        folders = {parent for path in (self._repository, *self._path) for parent in path.resolve().parents}
         return all(folder.stat().st_mode & 0o001 for folder in folders)
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_S
-        while time.monotonic() < deadline and not self.has_ended():
-            try:
-                with urllib.request.urlopen(f"{self.url}/v2/health/ready", timeout=5):  # noqa: S310
-                    return
-            except (OSError, http.client.HTTPException):
-                time.sleep(_ASK_EACH_S)
-        raise TritonInstallationError(f"Triton is not ready at {self.target}:\n{self.log()[-3000:]}")
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -203,6 +191,23 @@ class TritonProcess:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process = None
+
+
+def wait_until_ready(url: str, *, has_ended: Callable[[], bool]) -> bool:
+    """Waits until a server's models can be asked; returns False if it ended, or takes longer than three minutes.
+
+    Args:
+        url: where its HTTP service answers.
+        has_ended: whether it has stopped running, so that waiting is in vain.
+    """
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline and not has_ended():
+        try:
+            with urllib.request.urlopen(f"{url}/v2/health/ready", timeout=5):  # noqa: S310
+                return True
+        except (OSError, http.client.HTTPException):
+            time.sleep(_ASK_EACH_S)
+    return False
 
 
 def package_folders() -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""What backends need and is fetched once for each user of a machine: `cached_folder`."""
+"""What is fetched once for each user of a machine: `cached_folder`."""
 
 import fcntl
 import os

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-from tests.backends.cache import cached_folder
+from gistwire_models.user_cache import cached_folder
 
 
 @pytest.fixture(autouse=True)
