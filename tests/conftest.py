@@ -7,6 +7,7 @@ A check that fails must have been broken by the change it runs on. To look for n
 """
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +24,9 @@ settings.register_profile(
 )
 settings.register_profile("repeatable", settings.get_profile("exploring"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+# A shell's background job ignores SIGINT, and so would the commands that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _backends_used: list[str] = []
 
