@@ -5,6 +5,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
+from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.errors import DockerException
 
 from tests.backends.errors import BackendUnavailableError
@@ -55,6 +57,7 @@ class BackendImage:
             BackendUnavailableError: one is required, or named by the environment, and there is none.
         """
         try:
+            _check_that_engine_listens()
             with closing(docker.from_env(timeout=_TIMEOUT_S)) as engine:
                 engine.ping()
                 return self._found_by(engine, required=required)
@@ -96,6 +99,15 @@ class BackendImage:
                 )
         except (OSError, subprocess.SubprocessError) as error:
             raise BackendUnavailableError(f"{name} cannot be built: {error}") from error
+
+
+def _check_that_engine_listens() -> None:
+    """Raises OSError where nobody listens at the engine's socket: Docker's client leaves its own open then."""
+    host = os.environ.get("DOCKER_HOST") or DEFAULT_UNIX_SOCKET
+    _, is_unix, path = host.partition("unix://")
+    if is_unix:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(path)
 
 
 def _is_there(engine: docker.DockerClient, name: str) -> bool:
