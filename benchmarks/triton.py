@@ -1,15 +1,18 @@
 """Summaries by the raw engine, in this process, through Triton, and through the whole service."""
 
 import asyncio
+import os
 import re
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import ctranslate2
 import grpc
@@ -20,10 +23,13 @@ from gistwire_models.encoder import ModelVersion, Priority, TextEncoder
 from gistwire_models.encoder_folder import read_description
 from gistwire_models.local_encoder import LocalEncoder, default_replicas
 from gistwire_models.local_summarizer import LocalSummarizer
+from gistwire_models.placement import CPU, INSTRUCTIONS_VARIABLE, prefer_avx512
 from gistwire_models.shipped import default_encoder_folder, default_repository, default_summarizer_folder
 from gistwire_models.summarizer import Candidates, DraftDelta, Summarizer, SummaryRequest
 from gistwire_models.summarizer_folder import read_summarizer_description
 from gistwire_models.summarizer_source import DECODING_OPTIONS, SUMMARY_TASK, read_source
+from gistwire_models.summary_draft import Draft
+from gistwire_models.summary_writer import SummaryJob, SummaryWriter
 from gistwire_models.tokenization import TokenCounter, read_tokenizer
 from gistwire_models.triton import TritonEncoder, TritonSettings, TritonSummarizer
 from gistwire_models.triton.launcher import TritonProcess
@@ -100,11 +106,7 @@ async def _measure(
     await triton.describe()
     counter = TokenCounter(read_tokenizer(default_summarizer_folder()))
     try:
-        raw_s = min(_raw_s(requests) for _ in range(2))
-        raw_rate = len(requests) / raw_s
-        print(
-            f"\nraw CTranslate2, batches of {_BATCH}, {default_replicas()} at once: {raw_rate:.1f} summaries/s"
-        )
+        raw_rate = _compare_engines(requests)
         print("\nconcurrency  way          first piece p50 / p99   summaries/s   tokens/s   of raw")
         for level in levels:
             # In turn, twice, and the better of the two: another program may have had the cores for one.
@@ -158,13 +160,46 @@ async def _compare_encoders(settings: TritonSettings) -> None:
     await triton.close()
 
 
-def _raw_s(requests: Sequence[SummaryRequest]) -> float:
-    """Seconds for all articles by CTranslate2 alone: tokens in, tokens out, in batches, without drafts."""
+def _compare_engines(requests: Sequence[SummaryRequest]) -> float:
+    """Prints what the engine gives without anything of ours, and then with each thing; returns raw summaries/s."""
+    print(f"\nengine alone, {default_replicas()} batches at once      summaries/s   of raw")
+    raw_rate = _in_fresh_process(_raw_rate, requests, _BATCH)
+    for name, rate in {
+        f"raw CTranslate2, batches of {_BATCH}": raw_rate,
+        "  with AVX-512 where the CPU has it": _in_fresh_process(_raw_rate, requests, _BATCH, avx512=True),
+        "  in batches of 2 as well": _in_fresh_process(_raw_rate, requests, 2, avx512=True),
+        "SummaryWriter: words, drafts": _in_fresh_process(_writer_rate, requests, 2, avx512=True),
+    }.items():
+        print(f"  {name:<38} {rate:8.1f}   {rate / raw_rate:6.0%}")
+    return raw_rate
+
+
+def _in_fresh_process(
+    measure: Callable[[Sequence[SummaryRequest], int], float],
+    requests: Sequence[SummaryRequest],
+    batch: int,
+    *,
+    avx512: bool = False,
+) -> float:
+    """Measures where CTranslate2 has not chosen its instructions yet; the better of two."""
+    with ProcessPoolExecutor(
+        1, mp_context=get_context("spawn"), initializer=_choose_instructions, initargs=(avx512,)
+    ) as process:
+        return max(process.submit(measure, requests, batch).result() for _ in range(2))
+
+
+def _choose_instructions(avx512: bool) -> None:
+    os.environ.pop(INSTRUCTIONS_VARIABLE, None)
+    if avx512:
+        prefer_avx512()
+
+
+def _raw_rate(requests: Sequence[SummaryRequest], batch: int) -> float:
+    """Summaries/s by CTranslate2 alone: tokens in, tokens out, in batches, without drafts."""
     folder = default_summarizer_folder()
     description = read_summarizer_description(folder)
     tokenizer = read_tokenizer(folder)
-    replicas = default_replicas()
-    engine = ctranslate2.Translator(str(folder), inter_threads=replicas, intra_threads=1)
+    engine = ctranslate2.Translator(str(folder), inter_threads=default_replicas(), intra_threads=1)
     sources = [
         read_source(
             tokenizer,
@@ -175,21 +210,35 @@ def _raw_s(requests: Sequence[SummaryRequest]) -> float:
         ).tokens
         for each in requests
     ]
-    batches = [sources[start : start + _BATCH] for start in range(0, len(sources), _BATCH)]
+
+    def write(sources: Sequence[list[str]]) -> None:
+        engine.translate_batch(sources, beam_size=1, max_decoding_length=_MAX_TOKENS, **DECODING_OPTIONS)
+
+    return _rate(write, sources, batch)
+
+
+def _writer_rate(requests: Sequence[SummaryRequest], batch: int) -> float:
+    """Summaries/s by our writer in threads, of articles that were read before, with drafts that nobody reads."""
+    writer = SummaryWriter.load(default_summarizer_folder(), replicas=default_replicas(), placement=CPU)
+
+    async def write_all() -> float:
+        jobs = [
+            SummaryJob(source, words, 1, _MAX_TOKENS - 1, Draft(words))
+            for source, words in map(writer.read, requests)
+        ]
+        return await asyncio.to_thread(_rate, writer.write, jobs, batch)
+
+    return asyncio.run(write_all())
+
+
+def _rate(write: Callable[[Sequence[Any]], object], items: Sequence[Any], batch: int) -> float:
+    """Items per second that are written in batches, as many at once as there are cores."""
+    batches = [items[start : start + batch] for start in range(0, len(items), batch)]
     begin = time.perf_counter()
-    with ThreadPoolExecutor(replicas) as threads:
-        for done in [
-            threads.submit(
-                engine.translate_batch,
-                batch,
-                beam_size=1,
-                max_decoding_length=_MAX_TOKENS,
-                **DECODING_OPTIONS,
-            )
-            for batch in batches
-        ]:
+    with ThreadPoolExecutor(default_replicas()) as threads:
+        for done in [threads.submit(write, each) for each in batches]:
             done.result()
-    return time.perf_counter() - begin
+    return len(items) / (time.perf_counter() - begin)
 
 
 async def _summarize(summarizer: Summarizer, requests: Sequence[SummaryRequest], concurrency: int) -> _Run:

@@ -1,6 +1,7 @@
 """Collects the items of concurrent calls into batches for an engine; LocalEncoder computes through it."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -79,6 +80,7 @@ class DynamicBatcher(Generic[Item, Result]):
         cost: Callable[[Item], int],
         max_batch_cost: int,
         replicas: int = 1,
+        ahead: int = 0,
         max_urgent_waiting: int = 1024,
         max_ingest_waiting: int = 512,
         name: str = "batcher",
@@ -90,6 +92,8 @@ class DynamicBatcher(Generic[Item, Result]):
             cost: what computing an item costs, at least 1, in any unit, such as tokens.
             max_batch_cost: largest batch, as number of items × cost of the dearest. A dearer item goes alone.
             replicas: number of batches computed at once.
+            ahead: number of batches made up before a replica is free, so that it need not wait for the event loop
+                to have one; what is more urgent then waits for these, too.
             max_urgent_waiting: number of waiting QUERY and SUMMARY items beyond which more are refused.
             max_ingest_waiting: number of waiting INGEST items beyond which callers wait for room.
             name: prefix of the threads' names.
@@ -98,6 +102,7 @@ class DynamicBatcher(Generic[Item, Result]):
         self._cost = cost
         self._max_batch_cost = max_batch_cost
         self._replicas = replicas
+        self._ahead = ahead
         self._max_urgent_waiting = max_urgent_waiting
         self._ingest_room = asyncio.Semaphore(max_ingest_waiting)
         self._queues: dict[Priority, deque[_Waiting[Item, Result]]] = {p: deque() for p in Priority}
@@ -200,20 +205,22 @@ class DynamicBatcher(Generic[Item, Result]):
 
     def _dispatch(self) -> None:
         self._dispatch_scheduled = False
-        while len(self._running) < self._replicas and not self._closed:
+        while len(self._running) < self._replicas + self._ahead and not self._closed:
             priority = next((priority for priority in Priority if self._queues[priority]), None)
             if priority is None:
                 return
-            self._start(self._take_batch(priority))
+            idle = max(1, self._replicas - len(self._running))
+            # Two halves at once are done sooner than a whole beside an idle replica.
+            self._start(self._take_batch(priority, math.ceil(len(self._queues[priority]) / idle)))
 
-    def _take_batch(self, priority: Priority) -> list[_Waiting[Item, Result]]:
+    def _take_batch(self, priority: Priority, max_items: int) -> list[_Waiting[Item, Result]]:
         queue = self._queues[priority]
         first = queue.popleft()
         window = [queue.popleft() for _ in range(min(_SIMILARITY_WINDOW, len(queue)))]
         batch, dearest = [first], first.cost
         for waiting in sorted(window, key=lambda waiting: abs(waiting.cost - first.cost)):
             dearest = max(dearest, waiting.cost)
-            if (len(batch) + 1) * dearest > self._max_batch_cost:
+            if len(batch) == max_items or (len(batch) + 1) * dearest > self._max_batch_cost:
                 break
             batch.append(waiting)
         taken = set(batch)

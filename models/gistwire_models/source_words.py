@@ -1,9 +1,9 @@
 """The words of an article as an uncased tokenizer cuts them, with case, accents and spacing; read by surface.py."""
 
 import unicodedata
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tokenizers import Encoding
 
@@ -34,8 +34,7 @@ _COMMON_OPENERS = _words(
 """Words that often begin a sentence of news and are no names."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceWord:
+class SourceWord(NamedTuple):
     """A word of the source.
 
     Attributes:
@@ -77,14 +76,14 @@ class SourceWords:
         ]
         self._places: dict[str, list[int]] = {}
         self._gaps: dict[tuple[str, str], str] = {}
-        self._sure_texts: dict[str, Counter[str]] = {}
+        self._sure_texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for place, word in enumerate(self.words):
             self._places.setdefault(word.key, []).append(place)
             following = self.following(place)
             if following is not None:
                 self._gaps.setdefault((word.key, self.words[following].key), self.words[following].gap)
             if word.sure:
-                self._sure_texts.setdefault(word.key, Counter())[word.text] += 1
+                self._sure_texts[word.key][word.text] += 1
 
     def places(self, key: str) -> Sequence[int]:
         """Returns where a word stands, as places in `words`."""

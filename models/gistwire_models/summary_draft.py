@@ -4,6 +4,7 @@ import asyncio
 import threading
 from contextlib import suppress
 
+from gistwire_models.draft_pieces import DraftPieces
 from gistwire_models.source_words import SourceWords
 from gistwire_models.surface import SurfaceWriter
 
@@ -25,15 +26,18 @@ class Draft:
         self._writer = SurfaceWriter(words)
         self._loop = asyncio.get_running_loop()
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        self._gathering = DraftPieces()
 
     def add(self, token: str) -> None:
         """Takes the next token, in the engine's thread."""
-        self._send(self._writer.write(token))
+        if piece := self._gathering.add(self._writer.write(token)):
+            self._put(piece)
 
     def finish(self, *, complete: bool) -> str:
         """Says that no token follows, in the engine's thread, and returns the whole text."""
         ending = "" if complete else _ELLIPSIS
-        self._send(self._writer.finish() + ending)
+        if rest := self._gathering.rest() + self._writer.finish() + ending:
+            self._put(rest)
         self._put(None)
         return self._writer.text + ending if self._writer.text else ""
 
@@ -45,10 +49,6 @@ class Draft:
     async def next_text(self) -> str | None:
         """Waits for the next piece of text; None when none follows."""
         return await self._pieces.get()
-
-    def _send(self, text: str) -> None:
-        if text:
-            self._put(text)
 
     def _put(self, text: str | None) -> None:
         # The loop is closed already where a program ends without closing the summarizer.

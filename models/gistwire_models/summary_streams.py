@@ -1,7 +1,6 @@
 """Runs a Summarizer for callers that are no coroutines: `SummaryStreams`, with which Triton's `summarizer` serves."""
 
 import asyncio
-import math
 import threading
 from collections.abc import Callable
 from contextlib import aclosing
@@ -11,10 +10,6 @@ from gistwire_models.summarizer import Candidates, DraftDelta, GeneratingSummari
 
 _LOOK_EACH_S = 0.1
 """How often it is asked which readers have gone, in seconds."""
-
-_SEND_EACH_S = 0.02
-"""Shortest pause between two pieces of a draft, in seconds: nobody sees more than fifty a second, and each response
-costs both sides of the wire."""
 
 
 class SummaryReader(Protocol):
@@ -31,37 +26,6 @@ class SummaryReader(Protocol):
     def end(self, error: Exception | None) -> None:
         """Takes the end, which comes once: after the candidates, or with what went wrong, or when it has gone."""
         ...
-
-
-class _DraftSender:
-    """Sends a draft: its first piece at once, then pieces of what was written since the last one."""
-
-    def __init__(self, reader: SummaryReader) -> None:
-        self._reader = reader
-        self._loop = asyncio.get_running_loop()
-        self._text = ""
-        self._sent_at = -math.inf
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, text: str) -> None:
-        self._text += text
-        if self._timer is None:
-            wait_s = self._sent_at + _SEND_EACH_S - self._loop.time()
-            if wait_s <= 0:
-                self.flush()
-            else:
-                self._timer = self._loop.call_later(wait_s, self.flush)
-
-    def flush(self) -> None:
-        self.drop_timer()
-        if self._text:
-            self._reader.send(DraftDelta(self._text))
-            self._text, self._sent_at = "", self._loop.time()
-
-    def drop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class SummaryStreams:
@@ -124,16 +88,11 @@ class SummaryStreams:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         # Not before, as a task that is cancelled before it begins would never tell its reader the end.
         self._waiting[task] = reader
-        draft = _DraftSender(reader)
         error: Exception | None = None
         try:
             async with aclosing(self._summarizer.summarize(request)) as events:
                 async for event in events:
-                    if isinstance(event, DraftDelta):
-                        draft.add(event.text)
-                    else:
-                        draft.flush()
-                        reader.send(event)
+                    reader.send(event)
         except asyncio.CancelledError:
             # By `_look_after_readers`: nobody else has the task.
             return
@@ -142,7 +101,6 @@ class SummaryStreams:
         finally:
             # Whoever has had the end must not be asked anything more: Triton crashes if it is.
             self._waiting.pop(task, None)
-            draft.drop_timer()
             reader.end(error)
 
     async def _write(self, request: SummaryRequest) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import ctranslate2
 from tokenizers import Tokenizer
 
+from gistwire_models.engine_threads import keep_thread_state
 from gistwire_models.placement import Placement
 from gistwire_models.source_words import SourceWords
 from gistwire_models.summarizer import MAX_CANDIDATES, Candidate, FinishReason, Origin, SummaryRequest
@@ -189,28 +190,11 @@ class SummaryWriter:
 
     def _greedy(self, writings: Sequence[_Writing]) -> list[float]:
         """Writes these drafts; returns the mean log-probability of each."""
-        # Under a vocabulary map CTranslate2 names a step's token by its place among those that the batch may have.
-        allowed = sorted(frozenset[int]().union(*(writing.own for writing in writings)))
-        unreadable = [_unreadable(writing.job.source) for writing in writings]
-
-        def receive(step: Any) -> bool:
-            place, token_id = int(step.batch_id), allowed[int(step.token_id)]
-            writing = writings[place]
-            token = self._tokenizer.id_to_token(token_id) or UNKNOWN_TOKEN
-            known = writing.known[len(writing.tokens) : len(writing.tokens) + 1]
-            if token_id not in writing.own or (known and known != (token,)):
-                writing.strayed = True
-                return True
-            if token == END_TOKEN:
-                writing.ended = True
-            else:
-                writing.tokens.append(token)
-                if not known and token not in unreadable[place]:
-                    writing.job.draft.add(token)
-            is_full = len(writing.tokens) >= writing.job.max_tokens
-            return is_full or writing.job.draft.abandoned.is_set()
-
-        results = self._translate([writing.job for writing in writings], callback=receive)
+        receiver = _Receiver(self._tokenizer, writings)
+        try:
+            results = self._translate([writing.job for writing in writings], callback=receiver)
+        finally:
+            receiver.let_go()
         return [float(result.scores[0]) for result in results]
 
     def _search(self, job: SummaryJob) -> list[Candidate]:
@@ -238,6 +222,48 @@ class SummaryWriter:
             **options,
         )
         return results
+
+
+class _Receiver:
+    """Takes the tokens of a batch as the engine chooses them, in the engine's thread; CTranslate2's ``callback``.
+
+    The engine gives it back in its own thread, after it has given its results. If that gave back what leads to the
+    engine, too, the engine would end there and wait for itself: so it holds nothing by then.
+
+    Args:
+        tokenizer: names the tokens.
+        writings: the drafts, in the batch's order.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, writings: Sequence[_Writing]) -> None:
+        self._tokenizer = tokenizer
+        self._writings = writings
+        # Under a vocabulary map CTranslate2 names a step's token by its place among those that the batch may have.
+        self._allowed = sorted(frozenset[int]().union(*(writing.own for writing in writings)))
+        self._unreadable = [_unreadable(writing.job.source) for writing in writings]
+
+    def __call__(self, step: Any) -> bool:
+        """Takes a ``GenerationStepResult``; returns whether this draft shall end."""
+        keep_thread_state()
+        place, token_id = int(step.batch_id), self._allowed[int(step.token_id)]
+        writing = self._writings[place]
+        token = self._tokenizer.id_to_token(token_id) or UNKNOWN_TOKEN
+        known = writing.known[len(writing.tokens) : len(writing.tokens) + 1]
+        if token_id not in writing.own or (known and known != (token,)):
+            writing.strayed = True
+            return True
+        if token == END_TOKEN:
+            writing.ended = True
+        else:
+            writing.tokens.append(token)
+            if not known and token not in self._unreadable[place]:
+                writing.job.draft.add(token)
+        is_full = len(writing.tokens) >= writing.job.max_tokens
+        return is_full or writing.job.draft.abandoned.is_set()
+
+    def let_go(self) -> None:
+        """Gives back the drafts, when the engine has given its results."""
+        self._writings = ()
 
 
 def _unreadable(source: SummarizerSource) -> frozenset[str]:

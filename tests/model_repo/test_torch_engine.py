@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import itertools
 import json
 import shutil
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from gistwire_models.draft_pieces import DraftPieces
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from gistwire_models.summarizer import Candidates, DraftDelta, FinishReason, Summarizer, SummaryRequest
 
@@ -122,6 +124,9 @@ async def test_an_abandoned_article_leaves_the_others_as_they_are(
         if len(pieces) == 3:
             article.stream.abandoned.set()
 
+    # Each word is a piece, as if none followed closely.
+    seconds = itertools.count()
+    monkeypatch.setattr(article, "_pieces", DraftPieces(lambda: next(seconds)))
     monkeypatch.setattr(article.stream, "put", abandon_after_three)
     monkeypatch.setattr(torch_engine, "_Article", Articles(torch_engine._Article, first=article))
     first, second = await asyncio.gather(

@@ -42,13 +42,20 @@ class HeldEngine:
 
 
 def make_batcher(
-    engine: HeldEngine, *, max_batch_cost: int = 4, replicas: int = 1, urgent: int = 8, ingest: int = 4
+    engine: HeldEngine,
+    *,
+    max_batch_cost: int = 4,
+    replicas: int = 1,
+    ahead: int = 0,
+    urgent: int = 8,
+    ingest: int = 4,
 ) -> DynamicBatcher[str, str]:
     return DynamicBatcher(
         engine.compute,
         cost=len,
         max_batch_cost=max_batch_cost,
         replicas=replicas,
+        ahead=ahead,
         max_urgent_waiting=urgent,
         max_ingest_waiting=ingest,
         name=THREAD_NAME,
@@ -118,6 +125,33 @@ async def test_replicas_compute_at_once() -> None:
     assert len(engine.batches) == 2
     engine.let_go()
     assert await call == ["aa", "bb", "cc"]
+    await batcher.close()
+
+
+async def test_what_arrives_at_idle_replicas_is_shared_out_among_them() -> None:
+    engine = HeldEngine()
+    batcher = make_batcher(engine, replicas=2)
+    calls = [submit(batcher, item) for item in "abc"]
+    await engine.batch_begun()
+    await engine.batch_begun()
+    assert sorted(map(len, engine.batches)) == [1, 2]
+    engine.let_go()
+    assert await asyncio.gather(*calls) == [["aa"], ["bb"], ["cc"]]
+    await batcher.close()
+
+
+async def test_a_batch_made_up_ahead_begins_without_the_event_loop() -> None:
+    engine = HeldEngine()
+    batcher = make_batcher(engine, max_batch_cost=1, ahead=1)
+    calls = [submit(batcher, item) for item in "abc"]
+    await engine.batch_begun()
+    engine.let_go(1)
+    # The loop does not run meanwhile.
+    while len(engine.batches) < 2:
+        pass
+    assert engine.batches == [["a"], ["b"]]
+    engine.let_go()
+    assert await asyncio.gather(*calls) == [["aa"], ["bb"], ["cc"]]
     await batcher.close()
 
 

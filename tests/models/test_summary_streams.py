@@ -96,31 +96,6 @@ def test_gives_the_draft_then_the_candidates_then_the_end(
     assert isinstance(reader.events[-1], Candidates)
 
 
-def test_the_first_piece_goes_at_once_and_those_that_follow_closely_go_together(
-    streams: SummaryStreams, scripts: dict[str, SummaryScript]
-) -> None:
-    scripts["a"] = SummaryScript(deltas=["Oil", *(f" {number}" for number in range(200))])
-    reader = read(streams, "a")
-    assert reader.ended.wait(WITHIN_S)
-    deltas = reader.events[:-1]
-    assert deltas[0] == DraftDelta("Oil")
-    assert len(deltas) < 100
-
-
-def test_what_is_held_back_is_sent_though_nothing_follows(
-    streams: SummaryStreams, scripts: dict[str, SummaryScript]
-) -> None:
-    gate = asyncio.Event()
-    scripts["a"] = SummaryScript(deltas=["Oil", " prices"], end_gate=gate)
-    reader = read(streams, "a")
-    assert reader.began.wait(WITHIN_S)
-    while reader.draft != "Oil prices":
-        assert not reader.ended.is_set()
-    streams._loop.call_soon_threadsafe(gate.set)
-    assert reader.ended.wait(WITHIN_S)
-    assert reader.draft == "Oil prices"
-
-
 @pytest.mark.parametrize(
     "failure", [ModelOverloadedError("full", retry_after_s=1), ValueError("no"), KeyError()]
 )

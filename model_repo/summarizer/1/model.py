@@ -87,36 +87,43 @@ class _Reader:
     def __init__(self, sender: Any, summarizer: GeneratingSummarizer) -> None:
         self._sender = sender
         self._summarizer = summarizer
+        self._ended = False
 
     def is_gone(self) -> bool:
-        return bool(self._sender.is_cancelled())
+        # Triton crashes if it is asked about a request that has had its last response.
+        return not self._ended and bool(self._sender.is_cancelled())
 
     def send(self, event: DraftDelta | Candidates) -> None:
         match event:
             case DraftDelta(text):
-                tensors = [_texts("delta", [text])]
+                self._sender.send(pb_utils.InferenceResponse([_texts("delta", [text])]))
             case Candidates(candidates):
                 scores = [
                     np.nan if each.log_probability is None else each.log_probability for each in candidates
                 ]
-                tensors = [
+                self._send_last(
                     _texts("text", [each.text for each in candidates]),
                     pb_utils.Tensor("log_probability", np.array(scores, dtype=np.float32)),
                     _texts("finish_reason", [each.finish_reason.value for each in candidates]),
                     self._model(),
-                ]
-        self._sender.send(pb_utils.InferenceResponse(tensors))
+                )
 
     def describe(self) -> None:
-        languages = _texts("languages", self._summarizer.languages)
-        self._sender.send(pb_utils.InferenceResponse([self._model(), languages]), flags=_FINAL)
+        self._send_last(self._model(), _texts("languages", self._summarizer.languages))
 
     def end(self, error: Exception | None) -> None:
+        if self._ended:
+            return
+        self._ended = True
         if error is None:
             self._sender.send(flags=_FINAL)
             return
         failure = pb_utils.TritonError(f"{_reason(error)}: {error}")
         self._sender.send(pb_utils.InferenceResponse(error=failure), flags=_FINAL)
+
+    def _send_last(self, *tensors: Any) -> None:
+        self._ended = True
+        self._sender.send(pb_utils.InferenceResponse(list(tensors)), flags=_FINAL)
 
     def _model(self) -> Any:
         return _texts("model", [self._summarizer.model.name, self._summarizer.model.version])

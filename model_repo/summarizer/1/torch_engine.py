@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from gistwire_models.batching import DynamicBatcher
+from gistwire_models.draft_pieces import DraftPieces
 from gistwire_models.encoder import ModelVersion, Priority
 from gistwire_models.errors import ModelUnavailableError
 from gistwire_models.summarizer import (
@@ -38,6 +39,7 @@ class _Article:
         self.request = request
         self.stream = SummaryStream()
         self.error: ModelUnavailableError | None = None
+        self._pieces = DraftPieces()
         self._wanted = min(MAX_CANDIDATES, request.candidates)
         self._ended = 0
         self._candidates: dict[str, Candidate] = {}
@@ -54,23 +56,25 @@ class _Article:
                 text=RowText(checkpoint.decode),
                 abandoned=self.stream.abandoned,
                 generator=_generator(checkpoint, seed + number) if number else None,
-                receive=_ignore if number else self._send,
+                receive=_ignore if number else self._write,
                 end=self._end_sample if number else self._end_draft,
             )
             for number in range(self._wanted)
         ]
 
-    def _send(self, text: str) -> None:
-        if self.request.stream_drafts:
-            self.stream.put(DraftDelta(text))
+    def _write(self, text: str) -> None:
+        self._send(self._pieces.add(text))
+
+    def _send(self, piece: str) -> None:
+        if piece and self.request.stream_drafts:
+            self.stream.put(DraftDelta(piece))
 
     def _end_draft(self, row: Row) -> None:
         if not row.text.text:
             self.error = ModelUnavailableError("the model wrote no word")
             self.stream.abandoned.set()
             return
-        if not row.is_complete:
-            self._send(_ELLIPSIS)
+        self._send(self._pieces.rest() + ("" if row.is_complete else _ELLIPSIS))
         self._add(row, row.text.text if row.is_complete else row.text.text + _ELLIPSIS)
 
     def _end_sample(self, row: Row) -> None:
