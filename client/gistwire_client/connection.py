@@ -58,7 +58,7 @@ async def embedded_server(data_dir: Path, *, listen: str, tenants: Sequence[str]
     from gistwire_server.config import load_config  # noqa: PLC0415
     from gistwire_server.errors import ConfigurationError, GistwireServerError  # noqa: PLC0415
 
-    _keep_log_off_standard_output()
+    keep_log_off_standard_output()
     async with AsyncExitStack() as stack:
         try:
             config = load_config(None, data_dir=data_dir, listen=listen, tenants=tuple(tenants))
@@ -70,7 +70,8 @@ async def embedded_server(data_dir: Path, *, listen: str, tenants: Sequence[str]
         yield server.target
 
 
-def _keep_log_off_standard_output() -> None:
+def keep_log_off_standard_output() -> None:
+    """Has what runs in this process log to standard error, and warnings alone."""
     import structlog  # noqa: PLC0415
 
     structlog.configure(

@@ -1,12 +1,19 @@
 """A generating summarizer with extracts beside it: whatever it writes, a faithful candidate stands by."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 from gistwire_models.encoder import ModelVersion
-from gistwire_models.summarizer import Candidate, Candidates, DraftDelta, Summarizer, SummaryRequest
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    DraftDelta,
+    GeneratingSummarizer,
+    Summarizer,
+    SummaryRequest,
+)
 
 _MIN_BODY_WORDS = 12
 """A shorter body is a summary already."""
@@ -19,17 +26,15 @@ class CombinedSummarizer:
     extracts alone. Of the generated and of the extracted candidates there are up to as many as are wanted.
     """
 
-    def __init__(self, generating: Summarizer, extracting: Summarizer, *, languages: Collection[str]) -> None:
+    def __init__(self, generating: GeneratingSummarizer, extracting: Summarizer) -> None:
         """Sets up the summarizer, which then owns both.
 
         Args:
-            generating: writes candidates.
+            generating: writes candidates, in the languages that it says at the time.
             extracting: takes candidates from the article.
-            languages: ISO 639-1 codes that `generating` writes.
         """
         self._generating = generating
         self._extracting = extracting
-        self._languages = frozenset(languages)
 
     @property
     def model(self) -> ModelVersion:
@@ -72,7 +77,7 @@ class CombinedSummarizer:
     def _generates(self, request: SummaryRequest) -> bool:
         return (
             request.generate
-            and request.language in self._languages
+            and request.language in self._generating.languages
             and len(request.body.split(maxsplit=_MIN_BODY_WORDS)) >= _MIN_BODY_WORDS
         )
 

@@ -1,4 +1,4 @@
-"""What is fetched once for each user of a machine: `cached_folder`."""
+"""What is fetched once for each user of a machine: `cached_folder`, `find_cached`."""
 
 import fcntl
 import os
@@ -16,6 +16,7 @@ def cached_folder(name: str, make: Callable[[Path], None]) -> Path:
             interrupted call has left is never taken for the whole.
     """
     cache = _cache()
+    cache.mkdir(parents=True, exist_ok=True)
     folder = cache / name
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -27,9 +28,13 @@ def cached_folder(name: str, make: Callable[[Path], None]) -> Path:
     return folder
 
 
+def find_cached(name: str) -> Path | None:
+    """Returns the folder of that name if it is in the cache; makes nothing."""
+    folder = _cache() / name
+    return folder if folder.is_dir() else None
+
+
 def _cache() -> Path:
     """The user's cache; that of root is where the user can read it that a server then runs as."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = Path("/var/cache/gistwire") if os.geteuid() == 0 else Path(base) / "gistwire"
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
+    return Path("/var/cache/gistwire") if os.geteuid() == 0 else Path(base) / "gistwire"

@@ -63,7 +63,7 @@ async def open_summarizer(config: ServerConfig, encoder: CountingEncoder) -> Sum
     if config.summarizer == "extracting":
         return extracting
     generating = await (_open_local(config) if config.models == "local" else _open_on_triton(config))
-    return CombinedSummarizer(generating, extracting, languages=generating.languages)
+    return CombinedSummarizer(generating, extracting)
 
 
 def triton_settings(config: TritonConfig) -> "TritonSettings":
@@ -100,7 +100,7 @@ async def _open_on_triton(config: ServerConfig) -> GeneratingSummarizer:
     try:
         await summarizer.describe()
     except GistwireModelError as error:
-        # Searches go on with extracts, and with summaries as soon as a server is back.
+        # Searches go on with extracts, and with summaries as soon as a server is back, which goes on being asked.
         _log.warning("triton_unavailable_at_start", error=str(error))
     return summarizer
 

@@ -17,16 +17,22 @@ EXTRACT = Candidate("Oil prices rose.", Origin.EXTRACTED)
 DRAFT = ("Oil hit", " a record.")
 
 
-def combine(generating: ScriptedSummarizer, extracting: ScriptedSummarizer) -> CombinedSummarizer:
-    return CombinedSummarizer(generating, extracting, languages=("en",))
+class GeneratingScript(ScriptedSummarizer):
+    """A scripted summarizer that says which languages it writes."""
+
+    languages: tuple[str, ...] = ("en",)
 
 
-def generating_with(script: SummaryScript) -> ScriptedSummarizer:
-    return ScriptedSummarizer({"a1": script})
+def combine(generating: GeneratingScript, extracting: ScriptedSummarizer) -> CombinedSummarizer:
+    return CombinedSummarizer(generating, extracting)
+
+
+def generating_with(script: SummaryScript) -> GeneratingScript:
+    return GeneratingScript({"a1": script})
 
 
 @pytest.fixture
-def generating() -> ScriptedSummarizer:
+def generating() -> GeneratingScript:
     return generating_with(SummaryScript(DRAFT, [WRITTEN, OTHER]))
 
 
@@ -37,12 +43,12 @@ def extracting() -> ScriptedSummarizer:
 
 class TestContract(SummarizerContract):
     @pytest.fixture
-    def summarizer(self, generating: ScriptedSummarizer, extracting: ScriptedSummarizer) -> Summarizer:
+    def summarizer(self, generating: GeneratingScript, extracting: ScriptedSummarizer) -> Summarizer:
         return combine(generating, extracting)
 
 
 async def test_extracts_follow_what_was_generated(
-    generating: ScriptedSummarizer, extracting: ScriptedSummarizer
+    generating: GeneratingScript, extracting: ScriptedSummarizer
 ) -> None:
     draft, found = await summarize(combine(generating, extracting), make_request(candidates=2))
     assert draft == WRITTEN.text
@@ -50,7 +56,7 @@ async def test_extracts_follow_what_was_generated(
     assert [request.stream_drafts for request in extracting.requests] == [False]
 
 
-async def test_an_extract_that_was_generated_too_stands_once(generating: ScriptedSummarizer) -> None:
+async def test_an_extract_that_was_generated_too_stands_once(generating: GeneratingScript) -> None:
     extracting = generating_with(SummaryScript(candidates=[Candidate(OTHER.text, Origin.EXTRACTED), EXTRACT]))
     _, found = await summarize(combine(generating, extracting), make_request(candidates=2))
     assert found.candidates == (WRITTEN, OTHER, EXTRACT)
@@ -67,7 +73,7 @@ async def test_an_extract_that_was_generated_too_stands_once(generating: Scripte
     ],
 )
 async def test_what_cannot_be_generated_from_has_extracts_alone(
-    generating: ScriptedSummarizer, extracting: ScriptedSummarizer, language: str, body: str, generate: bool
+    generating: GeneratingScript, extracting: ScriptedSummarizer, language: str, body: str, generate: bool
 ) -> None:
     request = replace(make_request(language=language, body=body), generate=generate)
     draft, found = await summarize(combine(generating, extracting), request)
@@ -76,14 +82,26 @@ async def test_what_cannot_be_generated_from_has_extracts_alone(
     assert generating.requests == []
 
 
+async def test_the_languages_are_those_that_the_model_writes_at_the_time(
+    generating: GeneratingScript, extracting: ScriptedSummarizer
+) -> None:
+    combined = combine(generating, extracting)
+    found: dict[tuple[str, ...], list[tuple[Candidate, ...]]] = {}
+    for languages in (("en",), ("zh", "en"), ("en",)):
+        generating.languages = languages
+        _, candidates = await summarize(combined, make_request(language="zh", body="word " * 50))
+        found.setdefault(languages, []).append(candidates.candidates)
+    assert found == {("en",): [(EXTRACT,)] * 2, ("zh", "en"): [(WRITTEN, EXTRACT)]}
+
+
 async def test_twelve_words_are_enough_to_generate(
-    generating: ScriptedSummarizer, extracting: ScriptedSummarizer
+    generating: GeneratingScript, extracting: ScriptedSummarizer
 ) -> None:
     _, found = await summarize(combine(generating, extracting), make_request(body="word " * 12))
     assert found.candidates == (WRITTEN, EXTRACT)
 
 
-async def test_both_work_at_once(generating: ScriptedSummarizer, extracting: ScriptedSummarizer) -> None:
+async def test_both_work_at_once(generating: GeneratingScript, extracting: ScriptedSummarizer) -> None:
     gate = asyncio.Event()
     generating.scripts = {"a1": SummaryScript(DRAFT, [WRITTEN], gate=gate)}
     call = asyncio.create_task(summarize(combine(generating, extracting), make_request()))
@@ -95,7 +113,7 @@ async def test_both_work_at_once(generating: ScriptedSummarizer, extracting: Scr
     assert found.candidates == (WRITTEN, EXTRACT)
 
 
-async def test_the_draft_does_not_wait_for_extracts(generating: ScriptedSummarizer) -> None:
+async def test_the_draft_does_not_wait_for_extracts(generating: GeneratingScript) -> None:
     gate = asyncio.Event()
     extracting = generating_with(SummaryScript(candidates=[EXTRACT], gate=gate))
     events = combine(generating, extracting).summarize(make_request())
@@ -108,7 +126,7 @@ async def test_the_draft_does_not_wait_for_extracts(generating: ScriptedSummariz
     "failure", [ModelUnavailableError("down"), ModelOverloadedError("full", retry_after_s=1)]
 )
 async def test_a_failure_of_either_is_passed_on_and_leaves_no_task(
-    generating: ScriptedSummarizer, extracting: ScriptedSummarizer, failure: Exception
+    generating: GeneratingScript, extracting: ScriptedSummarizer, failure: Exception
 ) -> None:
     before = asyncio.all_tasks()
     failing = generating_with(SummaryScript(DRAFT, failure=failure))
@@ -131,7 +149,7 @@ async def test_closing_the_generator_stops_both() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_closes_both(generating: ScriptedSummarizer, extracting: ScriptedSummarizer) -> None:
+async def test_closes_both(generating: GeneratingScript, extracting: ScriptedSummarizer) -> None:
     await combine(generating, extracting).close()
     for summarizer in (generating, extracting):
         with pytest.raises(ModelUnavailableError):
@@ -139,6 +157,6 @@ async def test_closes_both(generating: ScriptedSummarizer, extracting: ScriptedS
 
 
 def test_is_named_after_the_generating_model(
-    generating: ScriptedSummarizer, extracting: ScriptedSummarizer
+    generating: GeneratingScript, extracting: ScriptedSummarizer
 ) -> None:
     assert combine(generating, extracting).model == generating.model

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from gistwire_models.user_cache import cached_folder
+from gistwire_models.user_cache import cached_folder, find_cached
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +41,9 @@ def test_what_was_interrupted_is_made_anew(home: Path) -> None:
         cached_folder("server-1", interrupted)
     assert (cached_folder("server-1", make) / "content").read_text() == "whole"
     assert {path.name for path in (home / "gistwire").iterdir()} == {".lock", "server-1"}
+
+
+def test_looking_makes_nothing(home: Path) -> None:
+    assert find_cached("server-1") is None
+    assert list(home.iterdir()) == []
+    assert cached_folder("server-1", make) == find_cached("server-1")

@@ -97,7 +97,7 @@ class ServedSystem:
         encoder = self._open_encoder()
         generating = LocalSummarizer.load(self._folder)
         extracting = ExtractiveSummarizer(encoder, encoder.count_tokens, cache_bytes=0)
-        summarizer = CombinedSummarizer(generating, extracting, languages=generating.languages)
+        summarizer = CombinedSummarizer(generating, extracting)
         try:
             yield summarizer, encoder
         finally:

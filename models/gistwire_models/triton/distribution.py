@@ -1,4 +1,4 @@
-"""The Triton server for machines without Docker, fetched once for each user: `installed_triton`."""
+"""The Triton server for machines without Docker, fetched once for each user: `installed_triton`, `find_triton`."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gistwire_models.errors import ModelUnavailableError
-from gistwire_models.user_cache import cached_folder
+from gistwire_models.user_cache import cached_folder, find_cached
 
 _HOME_VARIABLE = "GISTWIRE_TRITON_HOME"
 
@@ -57,14 +57,31 @@ def installed_triton() -> TritonInstallation:
     Raises:
         TritonInstallationError: it is not there and cannot be fetched.
     """
+    return _installation(_named_home() or cached_folder(_cached_name(), _make))
+
+
+def find_triton() -> TritonInstallation | None:
+    """Returns what `installed_triton` does, if that is there already; fetches nothing.
+
+    Raises:
+        TritonInstallationError: ``GISTWIRE_TRITON_HOME`` names a folder without a server.
+    """
+    home = _named_home() or find_cached(_cached_name())
+    return None if home is None else _installation(home)
+
+
+def _named_home() -> Path | None:
     named = os.environ.get(_HOME_VARIABLE)
-    if named:
-        home = Path(named)
-        if not (home / "server" / _SERVER).is_dir():
-            raise TritonInstallationError(f"{_HOME_VARIABLE} is {named!r}, where no Triton server is")
-        return _installation(home)
-    name = f"triton-{_WHEEL.rpartition('=')[2]}-{_PYTHON}-ctranslate2-{version('ctranslate2')}"
-    return _installation(cached_folder(name, _make))
+    if not named:
+        return None
+    home = Path(named)
+    if not (home / "server" / _SERVER).is_dir():
+        raise TritonInstallationError(f"{_HOME_VARIABLE} is {named!r}, where no Triton server is")
+    return home
+
+
+def _cached_name() -> str:
+    return f"triton-{_WHEEL.rpartition('=')[2]}-{_PYTHON}-ctranslate2-{version('ctranslate2')}"
 
 
 def _installation(home: Path) -> TritonInstallation:

@@ -9,7 +9,7 @@ from gistwire.triton.v1 import inference_pb2
 
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
 from gistwire_models.encoder_folder import EncoderDescription
-from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.errors import GistwireModelError, ModelUnavailableError
 from gistwire_models.triton.endpoints import Endpoint, EndpointPool
 from gistwire_models.triton.failures import blames_endpoint, error_of_status
 from gistwire_models.triton.settings import TritonSettings
@@ -26,6 +26,8 @@ _MAX_INGEST_REQUESTS = 4
 _MAX_CHARACTERS = 8_192
 """Of a text; enough for the 256 tokens that the model reads."""
 
+_ANY_TEXT = "news"
+
 _UNIT_TOLERANCE = 0.01
 
 
@@ -34,7 +36,8 @@ class TritonEncoder:
 
     A request that fails is sent to another server, as embedding twice does no harm; one that a reader waits for is
     sent to another also where the first is slow. Vectors of any other model than the expected one are refused: they
-    must never be compared with those of an index.
+    must never be compared with those of an index. A server that is left out comes back once it has embedded a text as
+    the expected model.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class TritonEncoder:
         self._settings = settings
         self._expected = expected
         self._count_tokens = count_tokens
-        self._pool = EndpointPool(settings, _MODEL)
+        self._pool = EndpointPool(settings, _MODEL, check=self._check)
         self._asking: set[asyncio.Future[inference_pb2.ModelInferResponse]] = set()
         self._ingest_room = asyncio.Semaphore(_MAX_INGEST_REQUESTS)
 
@@ -116,10 +119,27 @@ class TritonEncoder:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
 
+    async def _check(self, endpoint: Endpoint) -> None:
+        """Raises what a reader would meet who had a text embedded by a server."""
+        request = _request([_ANY_TEXT], Priority.QUERY)
+        await self._embed(endpoint, request, 1, self._settings.reader_timeout_s)
+
     async def _ask(
         self, endpoint: Endpoint, request: inference_pb2.ModelInferRequest, count: int, timeout_s: float
     ) -> Embedding:
-        """Asks one server. A request that nobody waits for any more is answered all the same, and not listened to.
+        """Asks one server, and takes note of how it does."""
+        try:
+            embeddings = await self._embed(endpoint, request, count, timeout_s)
+        except (GistwireModelError, ValueError) as error:
+            self._pool.report(endpoint, is_well=not blames_endpoint(error))
+            raise
+        self._pool.report(endpoint, is_well=True)
+        return embeddings
+
+    async def _embed(
+        self, endpoint: Endpoint, request: inference_pb2.ModelInferRequest, count: int, timeout_s: float
+    ) -> Embedding:
+        """Has one server embed. A request that nobody waits for any more is answered all the same, but not heard.
 
         Servers crash now and then where such a request is cancelled: they free what they have yet to answer from.
         """
@@ -129,26 +149,18 @@ class TritonEncoder:
         try:
             async with asyncio.timeout(timeout_s):
                 response = await asyncio.shield(asking)
-            embeddings = self._read(response, count, endpoint)
         except TimeoutError as late:
-            self._pool.report(endpoint, is_well=False)
             raise ModelUnavailableError(
                 f"Triton at {endpoint.address} gave no vectors within {timeout_s:g} s"
             ) from late
         except grpc.aio.AioRpcError as failure:
-            error = error_of_status(failure, endpoint.address)
-            self._pool.report(endpoint, is_well=not blames_endpoint(error))
-            raise error from failure
-        except ModelUnavailableError:
-            self._pool.report(endpoint, is_well=False)
-            raise
+            raise error_of_status(failure, endpoint.address) from failure
         except asyncio.CancelledError:
             if asking.cancelled():
                 # By closing the connection under it.
                 raise ModelUnavailableError("the engine was closed") from None
             raise
-        self._pool.report(endpoint, is_well=True)
-        return embeddings
+        return self._read(response, count, endpoint)
 
     def _forget(self, asking: "asyncio.Future[inference_pb2.ModelInferResponse]") -> None:
         self._asking.discard(asking)

@@ -3,14 +3,14 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 import structlog
 from gistwire.triton.v1 import inference_pb2
 
-from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.errors import GistwireModelError, ModelUnavailableError
 from gistwire_models.triton import methods
 from gistwire_models.triton.breaker import BreakerState, CircuitBreaker
 from gistwire_models.triton.settings import TritonSettings
@@ -90,11 +90,20 @@ class EndpointPool:
     Args:
         settings: which servers, and when one is kept away from.
         model: the model's name.
+        check: asks a server that is ready whether it is fit, too; raises GistwireModelError or ValueError, which says
+            why, if it is not: it gets no requests then. None if all that are ready are fit.
     """
 
-    def __init__(self, settings: TritonSettings, model: str) -> None:
+    def __init__(
+        self,
+        settings: TritonSettings,
+        model: str,
+        *,
+        check: Callable[[Endpoint], Awaitable[object]] | None = None,
+    ) -> None:
         self._settings = settings
         self._model = model
+        self._check = check
         self._endpoints: list[Endpoint] | None = None
         self._turn = 0
         self._credit = _CREDIT_LIMIT
@@ -135,6 +144,8 @@ class EndpointPool:
 
     def report(self, endpoint: Endpoint, *, is_well: bool) -> None:
         """Takes note of how a request ended: whether the server is well."""
+        if self._closed:
+            return
         if is_well:
             endpoint.breaker.succeed()
             return
@@ -168,17 +179,38 @@ class EndpointPool:
 
     async def _probe(self, endpoint: Endpoint) -> None:
         """Asks a server again and again whether it is ready, so that no reader's request has to be the trial."""
+        said = ""
         try:
             while endpoint.breaker.state is not BreakerState.CLOSED:
                 await asyncio.sleep(endpoint.breaker.trial_in_s)
-                if endpoint.breaker.begin_trial():
-                    if await endpoint.is_ready(self._model):
-                        endpoint.breaker.succeed()
-                    else:
-                        endpoint.breaker.fail()
+                if not endpoint.breaker.begin_trial():
+                    continue
+                if not await endpoint.is_ready(self._model):
+                    endpoint.breaker.fail()
+                    continue
+                why = await self._unfit(endpoint)
+                if not why:
+                    endpoint.breaker.succeed()
+                    continue
+                endpoint.breaker.fail()
+                if why != said:
+                    _log.warning(
+                        "triton_endpoint_unfit", endpoint=endpoint.address, model=self._model, reason=why
+                    )
+                    said = why
             _log.info("triton_endpoint_returned", endpoint=endpoint.address, model=self._model)
         finally:
             del self._probes[endpoint.address]
+
+    async def _unfit(self, endpoint: Endpoint) -> str:
+        """Why a server that is ready gets no requests all the same; empty if it may."""
+        if self._check is None:
+            return ""
+        try:
+            await self._check(endpoint)
+        except (GistwireModelError, ValueError) as error:
+            return str(error)
+        return ""
 
 
 async def _is_ready(channel: grpc.aio.Channel, model: str) -> bool:

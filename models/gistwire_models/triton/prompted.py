@@ -9,10 +9,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from gistwire.triton.v1 import inference_pb2
 
 from gistwire_models.encoder import ModelVersion
-from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.errors import GistwireModelError, ModelUnavailableError
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
@@ -26,6 +27,11 @@ from gistwire_models.triton.prompt import PromptTemplate
 from gistwire_models.triton.settings import TritonSettings
 from gistwire_models.triton.streaming import responses_of
 from gistwire_models.triton.tensors import TensorWriter
+
+_log = structlog.get_logger(__name__)
+
+_SHARE_OF_FURTHER = 0.9
+"""Of a request's time, for the candidates after the first: what they miss must not cost the first."""
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*$")
 _SPACES = re.compile(r"\s+")
@@ -62,6 +68,8 @@ class PromptedSummarizer:
     """Summarizes articles by a large language model. Implements GeneratingSummarizer.
 
     The first candidate is streamed as the draft; each further one is a request of its own, with a seed of its own.
+    They are asked for together, once the draft has begun: its first words wait for none of them, and a server that
+    remembers prompts has read this one.
     """
 
     def __init__(self, settings: TritonSettings, model: PromptedModel) -> None:
@@ -88,8 +96,8 @@ class PromptedSummarizer:
     async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
         """Summarizes one article, as Summarizer says.
 
-        Servers do not say why a text ended: one that does not end as a sentence does counts as cut. Candidates share
-        the request's time; those for which none is left are not asked for.
+        Servers do not say why a text ended: one that does not end as a sentence does counts as cut. A candidate after
+        the first that fails, or is not written in nine tenths of the request's time, is left out.
 
         Raises:
             ModelUnavailableError: no server answers, or it wrote nothing, or the summarizer was closed.
@@ -99,28 +107,56 @@ class PromptedSummarizer:
         if not request.body.strip():
             raise ValueError(f"article {request.article_id} has no body to summarize")
         prompt = self._prompted.template.fill(request)
-        clock = asyncio.get_running_loop().time
-        ends_at = None if request.timeout_s is None else clock() + request.timeout_s
-        texts = [""]
-        async with aclosing(self._write(prompt, request, seed=0, deadline_s=request.timeout_s)) as pieces:
-            async for piece in pieces:
-                texts[0] += piece
-                if request.stream_drafts:
-                    yield DraftDelta(piece)
-        if not texts[0]:
-            raise ModelUnavailableError(f"{self.model} wrote nothing")
-        for seed in range(1, request.candidates):
-            left_s = None if ends_at is None else ends_at - clock()
-            if left_s is not None and left_s <= 0:
-                break
-            async with aclosing(self._write(prompt, request, seed=seed, deadline_s=left_s)) as pieces:
-                texts.append("".join([piece async for piece in pieces]))
+        begun_at = asyncio.get_running_loop().time()
+        draft = ""
+        further: list[asyncio.Task[str]] = []
+        try:
+            async with aclosing(self._write(prompt, request, seed=0, deadline_s=request.timeout_s)) as pieces:
+                async for piece in pieces:
+                    if not draft:
+                        further = self._start_further(prompt, request, begun_at)
+                    draft += piece
+                    if request.stream_drafts:
+                        yield DraftDelta(piece)
+            if not draft:
+                raise ModelUnavailableError(f"{self.model} wrote nothing")
+            texts = [draft, *await asyncio.gather(*further)]
+        finally:
+            for task in further:
+                task.cancel()
+            await asyncio.gather(*further, return_exceptions=True)
         distinct = dict.fromkeys(text for text in texts if text)
         yield Candidates(tuple(_candidate(text) for text in distinct))
 
     async def close(self) -> None:
         """Closes the connections. Calls that wait end with ModelUnavailableError."""
         await self._pool.close()
+
+    def _start_further(
+        self, prompt: str, request: SummaryRequest, begun_at: float
+    ) -> list[asyncio.Task[str]]:
+        """Asks for the candidates after the first, in the order of their seeds; none if there is no time for them."""
+        left_s = None
+        if request.timeout_s is not None:
+            elapsed_s = asyncio.get_running_loop().time() - begun_at
+            left_s = _SHARE_OF_FURTHER * request.timeout_s - elapsed_s
+            if left_s <= 0:
+                return []
+        return [
+            asyncio.create_task(self._write_further(prompt, request, seed=seed, deadline_s=left_s))
+            for seed in range(1, request.candidates)
+        ]
+
+    async def _write_further(
+        self, prompt: str, request: SummaryRequest, *, seed: int, deadline_s: float | None
+    ) -> str:
+        """Returns a candidate after the first; an empty text if it fails, as the draft stands without it."""
+        try:
+            async with aclosing(self._write(prompt, request, seed=seed, deadline_s=deadline_s)) as pieces:
+                return "".join([piece async for piece in pieces])
+        except (GistwireModelError, ValueError) as error:
+            _log.warning("prompted_candidate_failed", model=str(self.model), seed=seed, error=str(error))
+            return ""
 
     async def _write(
         self, prompt: str, request: SummaryRequest, *, seed: int, deadline_s: float | None

@@ -1,13 +1,15 @@
 """The summarizer that Triton hosts: `TritonSummarizer`."""
 
+import asyncio
 import math
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
+import structlog
 from gistwire.triton.v1 import inference_pb2
 
 from gistwire_models.encoder import ModelVersion
-from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.errors import GistwireModelError, ModelUnavailableError
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
@@ -21,7 +23,12 @@ from gistwire_models.triton.settings import TritonSettings
 from gistwire_models.triton.streaming import responses_of
 from gistwire_models.triton.tensors import TensorReader, TensorWriter
 
+_log = structlog.get_logger(__name__)
+
 _MODEL = "summarizer"
+
+_DESCRIBE_EVERY_S = 60.0
+"""How often servers are asked who they are, if nothing gives cause to ask sooner."""
 
 
 class TritonSummarizer:
@@ -29,6 +36,10 @@ class TritonSummarizer:
 
     A stream for each article: who leaves it stops the work at the server. Another server is tried only as long as
     nothing was given out, so that no draft is begun twice.
+
+    Servers may come later, and their model and its languages may change. Once `describe` was called, they are asked
+    again: until one answers, when a version writes whose languages are not known, and each minute, as who has nothing
+    to write in the languages that are known hears of no other.
     """
 
     def __init__(
@@ -44,29 +55,33 @@ class TritonSummarizer:
         self._settings = settings
         self._model = initial
         self._languages = languages
+        self._languages_of: dict[ModelVersion, tuple[str, ...]] = {}
         self._pool = EndpointPool(settings, _MODEL)
+        self._new_version = asyncio.Event()
+        self._describing: asyncio.Task[None] | None = None
 
     @property
     def model(self) -> ModelVersion:
-        """Name and version of the model that wrote last: a server's may change while it runs."""
+        """Name and version of the model that answered last: a server's may change while it runs."""
         return self._model
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """ISO 639-1 codes of the languages it writes."""
+        """ISO 639-1 codes of the languages it writes, as far as it has said so."""
         return self._languages
 
     async def describe(self) -> None:
-        """Asks which model is hosted, and in which languages it writes.
+        """Asks which model is hosted, and in which languages it writes; and goes on asking until `close`.
 
         Raises:
-            ModelUnavailableError: no server answers.
+            ModelUnavailableError: no server answers yet.
         """
-        request = _request("", "", candidates=1, max_tokens=1, stream_drafts=False)
-        TensorWriter(request).flags("describe", [True])
-        async for response in responses_of(self._pool, request, response_timeout_s=self._settings.timeout_s):
-            self._model = _model_of(response)
-            self._languages = tuple(response.texts("languages"))
+        try:
+            await self._ask()
+        except GistwireModelError:
+            self._go_on_asking(known=False)
+            raise
+        self._go_on_asking(known=True)
 
     async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
         """Summarizes one article, as Summarizer says.
@@ -99,15 +114,61 @@ class TritonSummarizer:
                     for text in response.texts("delta"):
                         yield DraftDelta(text)
                 else:
-                    self._model = _model_of(response)
+                    model = _model_of(response)
+                    self._follow(model)
                     given = True
-                    yield Candidates(_candidates_of(response), model=self._model)
+                    yield Candidates(_candidates_of(response), model=model)
         if not given:
             raise ModelUnavailableError("Triton gave no candidates")
 
     async def close(self) -> None:
         """Closes the connections. Calls that wait end with ModelUnavailableError."""
+        if self._describing is not None:
+            self._describing.cancel()
+            await asyncio.gather(self._describing, return_exceptions=True)
         await self._pool.close()
+
+    def _follow(self, model: ModelVersion) -> None:
+        self._model = model
+        if model in self._languages_of:
+            self._languages = self._languages_of[model]
+        else:
+            self._new_version.set()
+
+    def _go_on_asking(self, *, known: bool) -> None:
+        if self._describing is None:
+            self._describing = asyncio.create_task(self._keep_asking(known=known))
+
+    async def _keep_asking(self, *, known: bool) -> None:
+        retry_s = self._settings.open_s
+        while True:
+            if known:
+                retry_s = self._settings.open_s
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_DESCRIBE_EVERY_S):
+                        await self._new_version.wait()
+            else:
+                await asyncio.sleep(retry_s)
+                retry_s = min(self._settings.max_open_s, 2 * retry_s)
+            self._new_version.clear()
+            known = False
+            # Each in its turn, as they may host several versions for a while.
+            for _ in self._settings.endpoints:
+                with suppress(GistwireModelError, ValueError):
+                    await self._ask()
+                    known = True
+
+    async def _ask(self) -> None:
+        request = _request("", "", candidates=1, max_tokens=1, stream_drafts=False)
+        TensorWriter(request).flags("describe", [True])
+        responses = responses_of(self._pool, request, response_timeout_s=self._settings.timeout_s)
+        async with aclosing(responses):
+            async for response in responses:
+                model, languages = _model_of(response), tuple(response.texts("languages"))
+                if self._languages_of.get(model) != languages:
+                    _log.info("triton_summarizer_described", model=str(model), languages=languages)
+                self._languages_of[model] = languages
+                self._follow(model)
 
 
 def _request(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -47,8 +47,11 @@ class FakeTriton:
         breaks_after: ends a stream with a failure after so many pieces; None for not.
         cancelled: articles whose reader left.
         model: name and version that it says.
+        languages: languages that it says it writes.
+        descriptions: number of times it was asked for both.
         scale: length of the vectors.
         writes: pieces that the large model says.
+        writes_by_seed: gives them instead for a request with that seed, 0 for none; may take its time.
         echoes: whether it repeats the prompt first.
     """
 
@@ -73,8 +76,11 @@ class FakeTriton:
         self.breaks_after: int | None = None
         self.cancelled = 0
         self.model: tuple[str, str] = MODEL
+        self.languages = ["en", "de"]
+        self.descriptions = 0
         self.scale = 1.0
         self.writes = ["Oil", " rose."]
+        self.writes_by_seed: Callable[[int], Awaitable[list[str]]] | None = None
         self.echoes = False
         self._under_way = 0
         self._server: grpc.aio.Server | None = None
@@ -141,8 +147,9 @@ class FakeTriton:
             if _has(request, "text_input"):
                 await self._say(request, context)
             elif _has(request, "describe"):
+                self.descriptions += 1
                 description = _text_response(request, "model", [*self.model])
-                _add_texts(description, "languages", ["en", "de"])
+                _add_texts(description, "languages", self.languages)
                 await context.write(_wrapped(description))
             else:
                 await self._summarize(request, context)
@@ -178,8 +185,12 @@ class FakeTriton:
     async def _say(self, request: inference_pb2.ModelInferRequest, context: Context) -> None:
         (prompt,) = _texts(request, "text_input")
         self.prompts.append(prompt)
-        self.samplings.append(json.loads(_texts(request, "sampling_parameters")[0]))
-        for piece in [prompt] * self.echoes + self.writes:
+        sampling = json.loads(_texts(request, "sampling_parameters")[0])
+        self.samplings.append(sampling)
+        writes = self.writes
+        if self.writes_by_seed is not None:
+            writes = await self.writes_by_seed(sampling.get("seed", 0))
+        for piece in [prompt] * self.echoes + writes:
             await context.write(_wrapped(_text_response(request, "text_output", [piece])))
         await self.gate.wait()
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import grpc
 import pytest
+import structlog
 from gistwire_models.encoder import ModelVersion
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from gistwire_models.summarizer import DraftDelta
-from gistwire_models.triton import TritonSettings
+from gistwire_models.triton import BreakerState, TritonSettings
 
 from tests.backends.ports import free_port
 from tests.models.summarizer_contract import make_request, summarize
@@ -40,6 +41,8 @@ async def test_a_failure_is_made_good_by_another_server_which_then_gets_all(
     ill.status, ill.ready = None, True
     probes = ill.probes
     await until(lambda: ill.probes > probes)
+    # The first that it embeds is a trial, which no reader waits for.
+    await until(lambda: ill.infers > 5)
     before = ill.infers
     for _ in range(200):
         await query(encoder)
@@ -168,6 +171,56 @@ async def test_a_server_with_another_encoder_is_left(
     alone = closing(make_encoder(settings_for(servers[:1])))
     with pytest.raises(ModelUnavailableError, match="hosts the encoder fake-encoder@2, not fake-encoder@1"):
         await query(alone)
+
+
+async def test_a_server_with_another_encoder_stays_out_until_it_has_the_right_one(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    other, right = servers
+    other.model = (MODEL[0], "2")
+    encoder = closing(make_encoder(settings_for(servers)))
+    with structlog.testing.capture_logs() as log:
+        for _ in range(30):
+            await query(encoder)
+        tried = other.probes + 5 * TritonSettings().channels
+        # It says each time that it is ready.
+        await until(lambda: other.probes >= tried)
+        readers_texts = right.infers
+        for _ in range(30):
+            await query(encoder)
+    assert right.infers == readers_texts + 30
+    (unfit,) = [line for line in log if line["event"] == "triton_endpoint_unfit"]
+    assert unfit["endpoint"] == other.target
+    assert "hosts the encoder fake-encoder@2, not fake-encoder@1" in unfit["reason"]
+    assert "triton_endpoint_returned" not in {line["event"] for line in log}
+
+    other.model = MODEL
+    with structlog.testing.capture_logs() as log:
+        await until(lambda: any(line["event"] == "triton_endpoint_returned" for line in log))
+    infers = other.infers
+    for _ in range(4):
+        await query(encoder)
+    assert other.infers == infers + 2
+
+
+async def test_a_server_that_refuses_the_trial_is_asked_again(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    server = servers[0]
+    encoder = closing(make_encoder(settings_for([server], open_after_failures=1)))
+    server.scale = 0.5
+    with pytest.raises(ModelUnavailableError, match="no unit vectors"):
+        await query(encoder)
+    # Whatever it answers, and however often.
+    for status in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL):
+        server.status = status
+        infers = server.infers
+        await until(lambda infers=infers: server.infers >= infers + 3)  # type: ignore[misc]
+        with pytest.raises(ModelUnavailableError, match="no Triton server is ready"):
+            await query(encoder)
+    server.status, server.scale = None, 1.0
+    await until(lambda: encoder._pool._endpoints[0].breaker.state is BreakerState.CLOSED)
+    await query(encoder)
 
 
 async def test_closing_ends_what_waits(servers: list[FakeTriton]) -> None:

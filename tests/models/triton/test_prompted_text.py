@@ -101,7 +101,8 @@ async def test_each_candidate_is_a_request_with_a_seed_of_its_own(
     server: FakeTriton, prompted: PromptedSummarizer
 ) -> None:
     await summarize(prompted, make_request(candidates=3, max_tokens=40))
-    assert server.samplings == [
+    # Those after the first come in no order.
+    assert sorted(server.samplings, key=lambda sampling: int(sampling.get("seed", 0))) == [
         {"temperature": 0.0, "max_tokens": 60},
         {"temperature": 0.7, "max_tokens": 60, "seed": 1},
         {"temperature": 0.7, "max_tokens": 60, "seed": 2},
@@ -123,10 +124,11 @@ async def test_candidates_share_the_time_that_there_is(
     monkeypatch.setattr("gistwire_models.triton.prompted.responses_of", listen)
     await summarize(prompted, replace(make_request(candidates=3), timeout_s=50))
     first, second, third = told
-    assert first is not None
+    assert first == 50
+    assert second == third
     assert second is not None
-    assert third is not None
-    assert 50 == first > second > third > 0
+    # A tenth is left for what is to be done with those that are written.
+    assert 0 < second < 45
     told.clear()
     await summarize(prompted, make_request(candidates=2))
     assert told == [None, None]

@@ -1,5 +1,6 @@
 """Tests of `TritonSummarizer`: what it asks, what it tells, and which model wrote."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from gistwire_models.errors import ModelUnavailableError
 from gistwire_models.summarizer import Candidate, Candidates, FinishReason, Origin
 
 from tests.models.summarizer_contract import make_request, summarize
-from tests.models.triton.engines import make_summarizer, settings_for
+from tests.models.triton.engines import make_summarizer, settings_for, until
 from tests.models.triton.fake_triton import MODEL, FakeTriton
 
 
@@ -44,6 +45,83 @@ async def test_asks_who_it_is_and_what_it_writes(
     assert summarizer.model == ModelVersion(*MODEL)
     assert summarizer.languages == ("en", "de")
     assert servers[0].candidates + servers[1].candidates == []
+
+
+async def test_a_server_that_comes_later_is_asked_then_without_an_article(
+    closing: Callable[[Any], Any],
+) -> None:
+    async with FakeTriton.running() as server:
+        await server.kill()
+        summarizer = closing(make_summarizer(settings_for([server])))
+        with pytest.raises(ModelUnavailableError):
+            await summarizer.describe()
+        assert summarizer.languages == ("en",)
+        await server.start()
+        await until(lambda: summarizer.languages == ("en", "de"))
+        assert summarizer.model == ModelVersion(*MODEL)
+
+
+async def test_a_version_that_was_not_known_is_asked_what_it_writes_once(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    server = servers[0]
+    summarizer = closing(make_summarizer(settings_for([server])))
+    await summarizer.describe()
+    for _ in range(3):
+        await summarize(summarizer, make_request())
+    assert server.descriptions == 1
+    server.model, server.languages = ("fake-summarizer", "2"), ["en", "zh"]
+    await summarize(summarizer, make_request())
+    await until(lambda: summarizer.languages == ("en", "zh"))
+    # Back again, it is known.
+    server.model = MODEL
+    await summarize(summarizer, make_request())
+    assert summarizer.languages == ("en", "de")
+    assert server.descriptions == 2
+
+
+async def test_servers_of_several_versions_are_all_asked(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    new = servers[1]
+    new.model, new.languages = ("fake-summarizer", "2"), ["zh"]
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    await summarizer.describe()
+    await summarize(summarizer, make_request())
+    await until(lambda: summarizer.languages == ("zh",))
+    written = set()
+    for _ in range(4):
+        await summarize(summarizer, make_request())
+        written.add((str(summarizer.model), summarizer.languages))
+    assert written == {("fake-encoder@1", ("en", "de")), ("fake-summarizer@2", ("zh",))}
+
+
+async def test_what_nobody_writes_for_is_asked_now_and_then(
+    servers: list[FakeTriton], closing: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = servers[0]
+    summarizer = closing(make_summarizer(settings_for([server])))
+    monkeypatch.setattr("gistwire_models.triton.summarizer._DESCRIBE_EVERY_S", 0.01)
+    await summarizer.describe()
+    # By configuration alone, which changes no version.
+    server.languages = ["en", "zh"]
+    await until(lambda: summarizer.languages == ("en", "zh"))
+    await server.kill()
+    server.languages = ["fr"]
+    await server.start()
+    await until(lambda: summarizer.languages == ("fr",))
+
+
+async def test_once_closed_nobody_is_asked_any_more(servers: list[FakeTriton]) -> None:
+    def asking() -> bool:
+        return any("_keep_asking" in str(task.get_coro()) for task in asyncio.all_tasks())
+
+    summarizer = make_summarizer(settings_for(servers))
+    await summarizer.describe()
+    assert asking()
+    await summarizer.close()
+    assert not asking()
+    await summarizer.close()
 
 
 async def test_the_server_is_told_how_long_it_has(

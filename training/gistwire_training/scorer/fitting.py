@@ -114,7 +114,7 @@ async def _candidate_sets(
     try:
         generating = await asyncio.to_thread(LocalSummarizer.load, summarizer_folder)
         extracting = ExtractiveSummarizer(encoder, encoder.count_tokens)
-        summarizer = CombinedSummarizer(generating, extracting, languages=generating.languages)
+        summarizer = CombinedSummarizer(generating, extracting)
         try:
             # A file for each summarizer, so that those of an older one are not taken for this one's.
             path = run / f"candidates-{summarizer.model.version}.jsonl"

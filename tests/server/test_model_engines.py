@@ -1,0 +1,36 @@
+"""Tests of how the models of a configuration are opened, on a Triton that does as it is told."""
+
+from pathlib import Path
+
+import structlog
+from gistwire_models.scripted import ScriptedEncoder
+from gistwire_models.summarizer import Origin, Summarizer
+from gistwire_server.config import ServerConfig, TritonConfig
+from gistwire_server.model_engines import open_summarizer
+
+from tests.models.summarizer_contract import make_request, summarize
+from tests.models.triton.engines import until
+from tests.models.triton.fake_triton import FakeTriton
+
+
+async def origins(summarizer: Summarizer, language: str) -> set[Origin]:
+    """Where the candidates for an article in that language come from."""
+    _, found = await summarize(summarizer, make_request(language=language))
+    return {candidate.origin for candidate in found.candidates}
+
+
+async def test_languages_that_a_triton_writes_which_comes_later_are_generated(tmp_path: Path) -> None:
+    async with FakeTriton.running() as triton:
+        await triton.kill()
+        config = ServerConfig(
+            data_dir=tmp_path, models="triton", triton=TritonConfig(endpoints=(triton.target,))
+        )
+        with structlog.testing.capture_logs() as log:
+            summarizer = await open_summarizer(config, ScriptedEncoder())
+            assert [line["event"] for line in log] == ["triton_unavailable_at_start"]
+            assert await origins(summarizer, "de") == {Origin.EXTRACTED}
+            await triton.start()
+            await until(lambda: log[-1]["event"] == "triton_summarizer_described")
+        assert await origins(summarizer, "de") == {Origin.EXTRACTED, Origin.GENERATED}
+        assert await origins(summarizer, "zh") == {Origin.EXTRACTED}
+        await summarizer.close()
