@@ -1,5 +1,7 @@
 """`python -m benchmarks`: one command for each kind of figure; each prints the machine beside its figures."""
 
+import os
+
 import click
 
 from benchmarks.growth import measure_growth
@@ -113,6 +115,11 @@ def ingest(index: str, url: str, articles: int, visibility: str, sources: tuple[
     help="Articles, or searches of eight, under way at once; repeatable.",
 )
 @click.option("--summaries", type=click.IntRange(8), default=192, show_default=True, help="For each figure.")
+@click.option(
+    "--engine-cores",
+    type=click.IntRange(1),
+    help="Cores for the raw engine and for Triton alone; who asks has the others.  [default: all share all]",
+)
 @click.argument("sources", nargs=-1)
 def triton(
     *,
@@ -120,6 +127,7 @@ def triton(
     metrics_url: str | None,
     levels: tuple[int, ...],
     summaries: int,
+    engine_cores: int | None,
     sources: tuple[str, ...],
 ) -> None:
     r"""Summaries by the raw engine, in this process, through Triton, and through the whole service.
@@ -127,9 +135,19 @@ def triton(
     \b
     Examples:
       python -m benchmarks triton
+      python -m benchmarks triton --engine-cores 1 --concurrency 8
       python -m benchmarks triton --target 127.0.0.1:8001 --concurrency 8 agnews.jsonl.gz
     """
-    measure_triton(target, metrics_url, levels, summaries, sources)
+    if engine_cores is not None and (target is not None or engine_cores >= len(os.sched_getaffinity(0))):
+        raise click.UsageError("--engine-cores: of a server that is started here, and fewer than there are")
+    measure_triton(
+        target=target,
+        metrics_url=metrics_url,
+        levels=levels,
+        summaries=summaries,
+        engine_cores=engine_cores,
+        sources=sources,
+    )
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def main() -> None:
         f"{name}, torch {torch.__version__}, transformers {transformers.__version__}, Python {sys.version.split()[0]}"
     )
     with tempfile.TemporaryDirectory(prefix="gistwire-bench-") as folder:
-        parameters = _write_checkpoint(Path(folder), options.layers)
+        parameters = write_checkpoint(Path(folder), options.layers)
         print(f"{parameters / 1e6:.0f} M parameters; 100 source tokens, {_MAX_TOKENS} written")
         print("dtype      batch   summaries/s   tokens/s   soonest piece   memory at the peak")
         for dtype in options.dtypes:
@@ -59,8 +59,8 @@ def main() -> None:
                 asyncio.run(_measure(Path(folder), options.device, dtype, batch))
 
 
-def _write_checkpoint(folder: Path, layers: int) -> int:
-    """Writes the checkpoint; returns its number of parameters."""
+def write_checkpoint(folder: Path, layers: int) -> int:
+    """Writes a checkpoint of random weights; returns its number of parameters."""
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_file=str(_VERSION_FOLDER / "tokenizer.json"),
         bos_token="[CLS]",

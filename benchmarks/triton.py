@@ -61,10 +61,12 @@ class _Run:
 
 
 def measure_triton(
+    *,
     target: str | None,
     metrics_url: str | None,
     levels: Sequence[int],
     summaries: int,
+    engine_cores: int | None,
     sources: Sequence[str],
 ) -> None:
     """Prints the times of each way, and the server's own metrics beside them.
@@ -74,22 +76,35 @@ def measure_triton(
         metrics_url: its metrics; None for none.
         levels: how many articles, or searches of eight, are under way at once.
         summaries: how many for each figure.
+        engine_cores: how many cores the raw engine and Triton have, and nobody else; None to share all.
         sources: where articles come from; none for the sample corpus.
     """
     print(describe_machine())
     print(f"articles of {', '.join(sources) or 'the sample corpus'}; {summaries} summaries for each figure")
     requests = _requests(sources, summaries)
-    with _server(target, metrics_url) as (address, metrics):
-        asyncio.run(_measure(address, metrics, levels, requests))
+    cores = sorted(os.sched_getaffinity(0))
+    if engine_cores is not None:
+        print(f"raw engine and Triton on {engine_cores} of {len(cores)} cores; who asks on the others")
+    with _server(target, metrics_url, cores[:engine_cores]) as (address, metrics):
+        if engine_cores is not None:
+            os.sched_setaffinity(0, cores[engine_cores:])
+        raw_rate = _compare_engines(requests, cores[:engine_cores])
+        asyncio.run(_measure(address, levels, requests, raw_rate, alone=engine_cores is not None))
+        if metrics is not None:
+            _print_metrics(metrics)
 
 
 @contextmanager
-def _server(target: str | None, metrics_url: str | None) -> Iterator[tuple[str, str | None]]:
+def _server(
+    target: str | None, metrics_url: str | None, cores: Sequence[int]
+) -> Iterator[tuple[str, str | None]]:
     if target is not None:
         yield target, metrics_url
         return
     server = TritonProcess(default_repository())
     try:
+        # What is started has the cores of who starts it.
+        os.sched_setaffinity(0, cores)
         server.start()
         yield server.target, server.metrics_url
     finally:
@@ -97,8 +112,14 @@ def _server(target: str | None, metrics_url: str | None) -> Iterator[tuple[str, 
 
 
 async def _measure(
-    target: str, metrics_url: str | None, levels: Sequence[int], requests: Sequence[SummaryRequest]
+    target: str,
+    levels: Sequence[int],
+    requests: Sequence[SummaryRequest],
+    raw_rate: float,
+    *,
+    alone: bool,
 ) -> None:
+    """Prints the times of each way; of Triton `alone` where only it has the cores of the raw engine."""
     settings = TritonSettings(endpoints=(target,), timeout_s=120)
     await _compare_encoders(settings)
     local = LocalSummarizer.load(default_summarizer_folder())
@@ -106,7 +127,6 @@ async def _measure(
     await triton.describe()
     counter = TokenCounter(read_tokenizer(default_summarizer_folder()))
     try:
-        raw_rate = _compare_engines(requests)
         print("\nconcurrency  way          first piece p50 / p99   summaries/s   tokens/s   of raw")
         for level in levels:
             # In turn, twice, and the better of the two: another program may have had the cores for one.
@@ -115,6 +135,8 @@ async def _measure(
                 "Triton": lambda level=level: _summarize(triton, requests, level),  # type: ignore[misc]
                 "service": lambda level=level: _search(target, requests, level),  # type: ignore[misc]
             }
+            if alone:
+                ways = {"Triton": ways["Triton"]}
             runs = {name: [await way()] for name, way in ways.items()}
             for name, way in ways.items():
                 runs[name].append(await way())
@@ -123,8 +145,6 @@ async def _measure(
     finally:
         await local.close()
         await triton.close()
-    if metrics_url is not None:
-        _print_metrics(metrics_url)
 
 
 def _requests(sources: Sequence[str], count: int) -> list[SummaryRequest]:
@@ -160,15 +180,17 @@ async def _compare_encoders(settings: TritonSettings) -> None:
     await triton.close()
 
 
-def _compare_engines(requests: Sequence[SummaryRequest]) -> float:
+def _compare_engines(requests: Sequence[SummaryRequest], cores: Sequence[int]) -> float:
     """Prints what the engine gives without anything of ours, and then with each thing; returns raw summaries/s."""
-    print(f"\nengine alone, {default_replicas()} batches at once      summaries/s   of raw")
-    raw_rate = _in_fresh_process(_raw_rate, requests, _BATCH)
+    print(f"\nengine alone, {len(cores)} batches at once           summaries/s   of raw")
+    raw_rate = _in_fresh_process(_raw_rate, requests, _BATCH, cores)
     for name, rate in {
         f"raw CTranslate2, batches of {_BATCH}": raw_rate,
-        "  with AVX-512 where the CPU has it": _in_fresh_process(_raw_rate, requests, _BATCH, avx512=True),
-        "  in batches of 2 as well": _in_fresh_process(_raw_rate, requests, 2, avx512=True),
-        "SummaryWriter: words, drafts": _in_fresh_process(_writer_rate, requests, 2, avx512=True),
+        "  with AVX-512 where the CPU has it": _in_fresh_process(
+            _raw_rate, requests, _BATCH, cores, avx512=True
+        ),
+        "  in batches of 2 as well": _in_fresh_process(_raw_rate, requests, 2, cores, avx512=True),
+        "SummaryWriter: words, drafts": _in_fresh_process(_writer_rate, requests, 2, cores, avx512=True),
     }.items():
         print(f"  {name:<38} {rate:8.1f}   {rate / raw_rate:6.0%}")
     return raw_rate
@@ -178,17 +200,19 @@ def _in_fresh_process(
     measure: Callable[[Sequence[SummaryRequest], int], float],
     requests: Sequence[SummaryRequest],
     batch: int,
+    cores: Sequence[int],
     *,
     avx512: bool = False,
 ) -> float:
     """Measures where CTranslate2 has not chosen its instructions yet; the better of two."""
     with ProcessPoolExecutor(
-        1, mp_context=get_context("spawn"), initializer=_choose_instructions, initargs=(avx512,)
+        1, mp_context=get_context("spawn"), initializer=_prepare_process, initargs=(cores, avx512)
     ) as process:
         return max(process.submit(measure, requests, batch).result() for _ in range(2))
 
 
-def _choose_instructions(avx512: bool) -> None:
+def _prepare_process(cores: Sequence[int], avx512: bool) -> None:
+    os.sched_setaffinity(0, cores)
     os.environ.pop(INSTRUCTIONS_VARIABLE, None)
     if avx512:
         prefer_avx512()

@@ -20,8 +20,10 @@ MAX_BATCH_ON_CPU = 2
 """Articles written in one batch on a core: two take 15 % less than one after the other, as each weight that is read
 serves both; more are no faster (int8, 200 source tokens)."""
 
-MAX_BATCH_ON_GPU = 16
-"""Articles written in one batch on a GPU, which computes many as fast as one."""
+THREADS_ON_GPU = 4
+MAX_BATCH_ON_GPU = 8
+"""Batches written at once on a GPU, and articles in each: it computes several as fast as one, but in large batches
+many articles take words of others (`python -m benchmarks.gpu_summaries` prints the rates)."""
 
 
 class LocalSummarizer:
@@ -76,16 +78,17 @@ class LocalSummarizer:
 
         Args:
             folder: folder written by the export of `gistwire-train`.
-            threads: number of batches written at once, a core each on the CPU; None for one for each core, at most 8.
+            threads: number of batches written at once, a core each on the CPU; None for one for each core, at most
+                8, and for 4 on a GPU.
             placement: where it computes.
-            max_batch: most articles in a batch; None for 2 on the CPU and 16 on a GPU.
+            max_batch: most articles in a batch; None for 2 on the CPU and 8 on a GPU.
             max_waiting: number of waiting articles beyond which more are refused.
 
         Raises:
             ModelNotFoundError: there is no converted summarizer in `folder`.
             ModelFormatError: its files cannot be used.
         """
-        replicas = threads if threads is not None else default_replicas()
+        replicas = threads or (THREADS_ON_GPU if placement.is_gpu else default_replicas())
         batch = (
             max_batch if max_batch is not None else MAX_BATCH_ON_GPU if placement.is_gpu else MAX_BATCH_ON_CPU
         )

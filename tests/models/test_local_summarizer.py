@@ -5,7 +5,7 @@ import gc
 import shutil
 import threading
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,9 +68,11 @@ class RecordingEngine:
         if self.failure is not None:
             raise self.failure
         if callback := options.get("callback"):
+            steps = self.steps
 
+            # Holds no engine: CTranslate2 gives it back in the engine's own thread.
             def record(step: Any) -> bool:
-                self.steps.append(int(step.token_id))
+                steps.append(int(step.token_id))
                 return bool(callback(step))
 
             options["callback"] = record
@@ -104,22 +106,27 @@ class DictatedEngine:
 
 
 class StrayingEngine:
-    """Stands for CTranslate2: in a batch it takes a word of the second article for the first, alone it does not.
+    """Stands for CTranslate2, which in a batch may take a word of another article.
 
     Attributes:
         batch_sizes: number of articles in each call.
     """
 
-    def __init__(self, writer: SummaryWriter, tokenizer: Tokenizer, alone: str) -> None:
+    def __init__(self, writer: SummaryWriter, tokenizer: Tokenizer, *calls: Sequence[str]) -> None:
+        """Writes what it is told.
+
+        Args:
+            calls: the texts of each call, each token by token.
+        """
         self._allowed = writer._always_allowed
         self._ids: dict[str, int] = tokenizer.get_vocab()
-        self._alone = alone
+        self._calls = iter(calls)
         self.batch_sizes: list[int] = []
 
     def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
         self.batch_sizes.append(len(sources))
         allowed = sorted(self._allowed.union(self._ids[token] for source in sources for token in source))
-        texts = ["oil prices lava", "lava dawn . [SEP]"] if len(sources) > 1 else [self._alone]
+        texts = next(self._calls)
         for row, text in enumerate(texts):
             for token in text.split():
                 place = allowed.index(self._ids[token])
@@ -234,7 +241,7 @@ async def test_a_draft_that_took_a_word_of_another_article_is_written_on_alone(
     for request in requests:
         source, words = writer.read(request)
         jobs.append(SummaryJob(source, words, 1, 32, Draft(words)))
-    engine = StrayingEngine(writer, tokenizer, alone)
+    engine = StrayingEngine(writer, tokenizer, ["oil prices lava", "lava dawn . [SEP]"], [alone])
     writer._engine = engine
     (oil,), (lava,) = await asyncio.to_thread(writer.write, jobs)
     assert oil.text == text
@@ -242,6 +249,34 @@ async def test_a_draft_that_took_a_word_of_another_article_is_written_on_alone(
     assert await draft_of(jobs[0]) == text
     assert lava.text == await draft_of(jobs[1]) == "Lava dawn."
     assert engine.batch_sizes == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "sizes"),
+    [
+        # Of three two stray, then none.
+        (["oil prices rose . [SEP]", "glow . [SEP]"], [], [3, 2]),
+        # The same two again: alone they cannot.
+        (["oil prices glow", "glow oil"], ["glow . [SEP]", "oil prices rose . [SEP]"], [3, 2, 1, 1]),
+    ],
+)
+async def test_those_that_strayed_are_written_on_together_as_long_as_fewer_stray(
+    summarizer: LocalSummarizer, tokenizer: Tokenizer, second: list[str], third: list[str], sizes: list[int]
+) -> None:
+    other = make_request(body=OTHER_BODY, headline="Lava glows")
+    requests = [make_request(), other, other]
+    writer = summarizer._writer
+    jobs = []
+    for request in requests:
+        source, words = writer.read(request)
+        jobs.append(SummaryJob(source, words, 1, 32, Draft(words)))
+    first = ["oil prices lava", "lava dawn . [SEP]", "glow oil"]
+    engine = StrayingEngine(writer, tokenizer, first, second, *([text] for text in third))
+    writer._engine = engine
+    written = await asyncio.to_thread(writer.write, jobs)
+    assert [candidate.text for (candidate,) in written] == ["Oil prices rose.", "Lava dawn.", "Glow."]
+    assert [await draft_of(job) for job in jobs] == ["Oil prices rose.", "Lava dawn.", "Glow."]
+    assert engine.batch_sizes == sizes
 
 
 class HoldingEngine(RecordingEngine):

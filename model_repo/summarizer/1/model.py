@@ -137,7 +137,7 @@ def _load_engine(parameters: ModelParameters, args: dict[str, str]) -> Generatin
         case "ctranslate2":
             return LocalSummarizer.load(
                 folder,
-                threads=1 if placement.is_gpu else parameters.number("threads", 0) or None,
+                threads=parameters.number("threads", 0) or None,
                 placement=placement,
                 max_batch=max_batch or None,
                 max_waiting=max_waiting,

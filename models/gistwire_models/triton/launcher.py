@@ -51,6 +51,7 @@ class TritonProcess:
         models: which of its models are loaded.
         ports: of gRPC, HTTP and metrics; 0 for a free one. The same at each start.
         log_file: what it writes; None for a temporary file.
+        packages: folders of packages that models import beside ours, such as torch; they come last.
     """
 
     kind = "process"
@@ -62,6 +63,7 @@ class TritonProcess:
         *,
         ports: tuple[int, int, int] = (0, 0, 0),
         log_file: Path | None = None,
+        packages: Sequence[Path] = (),
     ) -> None:
         self._repository = repository.resolve()
         self._installation = installed_triton()
@@ -69,7 +71,7 @@ class TritonProcess:
         self._ports = tuple(port or _free_port() for port in ports)
         self._folder = Path(tempfile.mkdtemp(prefix="gistwire-triton-"))
         self._log_file = log_file or self._folder / "output.txt"
-        self._path = (self._installation.packages, *package_folders())
+        self._path = (self._installation.packages, *package_folders(), *packages)
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.close)
 
