@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,9 +27,17 @@ from gistwire_models.model_folder import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FI
 _MAX_TOKENS = 256
 """Longest input, in tokens: the length all-MiniLM-L6-v2 is used at (its ``sentence_bert_config.json``)."""
 
-_UNKNOWN = "[UNK]"
+_UNKNOWN = ("[UNK]", "<unk>")
+"""Tokens for unknown words: of WordPiece, and of SentencePiece, which encoders of many languages use."""
 
 _Weights = dict[str, NDArray[np.float32]]
+
+
+class _Vocabulary(NamedTuple):
+    """The tokens in the order of their ids, and which stands for unknown words."""
+
+    tokens: list[str]
+    unknown: str
 
 
 class _BertConfig(msgspec.Struct, frozen=True):
@@ -96,16 +104,20 @@ def _read_config(path: Path) -> _BertConfig:
     return config
 
 
-def _read_vocabulary(path: Path, size: int) -> list[str]:
-    """Returns the tokens in the order of their ids."""
+def _read_vocabulary(path: Path, size: int) -> _Vocabulary:
+    """Reads the tokens; encoders of many languages have more rows than tokens: named, and never looked up."""
     try:
         tokenizer: Tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises Exception itself
         raise ModelFormatError(f"{path} cannot be read: {error}") from error
     ids: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)
-    if sorted(ids.values()) != list(range(size)):
+    if len(ids) > size or sorted(ids.values()) != list(range(len(ids))):
         raise ModelFormatError(f"{path} has {len(ids)} tokens; config.json says {size}")
-    return sorted(ids, key=ids.__getitem__)
+    tokens = sorted(ids, key=ids.__getitem__)
+    unknown = next((token for token in _UNKNOWN if token in ids), None)
+    if unknown is None:
+        raise ModelFormatError(f"{path} has no token for unknown words: none of {', '.join(_UNKNOWN)}")
+    return _Vocabulary([*tokens, *(f"<unused{place}>" for place in range(len(ids), size))], unknown)
 
 
 def _read_weights(path: Path, config: _BertConfig) -> _Weights:
@@ -151,11 +163,11 @@ def _expected_shapes(config: _BertConfig) -> Iterator[tuple[str, tuple[int, ...]
 
 
 def _write_model(
-    folder: Path, config: _BertConfig, weights: _Weights, vocabulary: list[str], quantization: Quantization
+    folder: Path, config: _BertConfig, weights: _Weights, vocabulary: _Vocabulary, quantization: Quantization
 ) -> None:
     spec = _build_spec(config, weights)
-    spec.register_vocabulary(vocabulary)
-    spec.config.unk_token = _UNKNOWN
+    spec.register_vocabulary(vocabulary.tokens)
+    spec.config.unk_token = vocabulary.unknown
     spec.config.layer_norm_epsilon = config.layer_norm_eps
     spec.validate()
     spec.optimize(quantization=quantization)

@@ -94,6 +94,28 @@ def test_the_version_depends_on_each_file_and_on_the_quantization(tmp_path: Path
     assert len(versions) == 8
 
 
+async def test_a_vocabulary_of_many_languages_may_have_spare_rows(source: Path, tmp_path: Path) -> None:
+    tokenizer = (source / "tokenizer.json").read_text()
+    (source / "tokenizer.json").write_text(tokenizer.replace("[UNK]", "<unk>"))
+    rows = np.random.default_rng(2).normal(0, 0.5, (13, 16)).astype(np.float32)
+    change_weights(source, {"embeddings.word_embeddings.weight": rows})
+    (source / "config.json").write_text(json.dumps(CONFIG | {"vocab_size": 13}))
+    convert_encoder(source, tmp_path / "tiny", name="tiny", quantization="float32")
+    encoder = LocalEncoder.load(tmp_path / "tiny")
+    try:
+        storm, again, unknown = await encoder.encode(["storm", "storm", "typhoon"])
+    finally:
+        await encoder.close()
+    np.testing.assert_allclose(storm, again)
+    assert not np.allclose(storm, unknown, atol=1e-3)
+
+
+def test_a_tokenizer_without_a_token_for_unknown_words_is_refused(source: Path) -> None:
+    tokenizer = (source / "tokenizer.json").read_text()
+    (source / "tokenizer.json").write_text(tokenizer.replace("[UNK]", "[OTHER]"))
+    assert "unknown words" in refusal(source, ModelFormatError)
+
+
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
 def test_a_missing_file_is_named(source: Path, file: str) -> None:
     (source / file).unlink()
