@@ -4,11 +4,14 @@ import os
 
 import click
 
+from benchmarks.digests import measure_digests
 from benchmarks.growth import measure_growth
 from benchmarks.ingest import measure_ingest
 from benchmarks.machine import quiet_log
 from benchmarks.quality import measure_quality
+from benchmarks.recommendation import measure_recommendation
 from benchmarks.speed import measure_speed
+from benchmarks.topics import measure_topics
 from benchmarks.triton import measure_triton
 
 
@@ -51,6 +54,24 @@ def quality(sources: tuple[str, ...]) -> None:
       python -m benchmarks quality agnews.jsonl.gz reuters.jsonl.gz
     """
     measure_quality(sources)
+
+
+@main.command()
+@click.option("--articles", type=click.IntRange(1_000), default=10_000, show_default=True, help="The latest.")
+@click.option("--readers", type=click.IntRange(20), default=200, show_default=True, help="Of each kind.")
+@click.option("--tune", is_flag=True, help="Also a table of weights, on 30 % of the readers.")
+@click.argument("sources", nargs=-1, required=True)
+def recommendation(*, articles: int, readers: int, tune: bool, sources: tuple[str, ...]) -> None:
+    r"""Recommendations for simulated readers, against simpler ways, and their time.
+
+    SOURCES are files of articles with categories.
+
+    \b
+    Examples:
+      python -m benchmarks recommendation huffpost.jsonl.gz agnews.jsonl.gz
+      python -m benchmarks recommendation --tune --readers 400 huffpost.jsonl.gz
+    """
+    measure_recommendation(sources, articles=articles, readers=readers, tune=tune)
 
 
 @main.command()
@@ -104,6 +125,18 @@ def ingest(index: str, url: str, articles: int, visibility: str, sources: tuple[
 
 
 @main.command()
+@click.argument("sources", nargs=-1)
+def topics(sources: tuple[str, ...]) -> None:
+    r"""Categories on test splits, story clustering against a baseline and the truth, its updates, and its speed.
+
+    \b
+    Examples:
+      python -m benchmarks topics agnews.jsonl.gz huffpost.jsonl.gz inshorts.jsonl.gz reuters.jsonl.gz
+    """
+    measure_topics(sources)
+
+
+@main.command()
 @click.option("--target", help="HOST:PORT of a Triton server's gRPC service.  [default: one is started]")
 @click.option("--metrics-url", help="Its metrics, with --target.")
 @click.option(
@@ -148,6 +181,22 @@ def triton(
         engine_cores=engine_cores,
         sources=sources,
     )
+
+
+@main.command()
+@click.argument("sources", nargs=-1)
+def digests(sources: tuple[str, ...]) -> None:
+    r"""Digests: citations that hold, repetition, coverage, false alarms, and times beside a search's.
+
+    The judged queries of the sample corpus are always measured; of SOURCES, files of articles, the first 3,000
+    articles: headlines as queries, and groups of articles on one story.
+
+    \b
+    Examples:
+      python -m benchmarks digests
+      python -m benchmarks digests agnews.jsonl.gz reuters.jsonl.gz
+    """
+    measure_digests(sources)
 
 
 if __name__ == "__main__":

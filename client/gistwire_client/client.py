@@ -1,14 +1,26 @@
 """`GistwireClient`: all that the server offers, as methods of one object that is used with ``async with``."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from datetime import datetime, timedelta
 from enum import Enum
 from types import TracebackType
 from typing import Final, Self, TypedDict, Unpack
 
 import grpc
-from gistwire.v1 import article_pb2, article_pb2_grpc, search_pb2, search_pb2_grpc, specs_pb2
+from gistwire.v1 import (
+    article_pb2,
+    article_pb2_grpc,
+    recommendation_pb2,
+    search_pb2,
+    search_pb2_grpc,
+    specs_pb2,
+    summary_pb2,
+    topic_pb2,
+    user_event_pb2,
+)
 from grpc_health.v1 import health_pb2
 
+from gistwire_client import recommendations, summaries, topics, user_events
 from gistwire_client.errors import SearchFailedError, error_of
 from gistwire_client.ingestion import Articles, IngestCall, IngestEvent, IngestRetry, ingest_articles
 from gistwire_client.service_config import CHANNEL_OPTIONS
@@ -226,6 +238,118 @@ class GistwireClient:
         )
         return watch_articles(self._open_watch, request, self._watch_retry, timeout_s=timeout_s)
 
+    def recommend(
+        self,
+        user_id: str,
+        *,
+        top_k: int = 10,
+        filter: str = "",  # noqa: A002
+        exploration: float | None = None,
+        summary: specs_pb2.SummarySpec | None = None,
+        rank: specs_pb2.RankSpec | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[recommendation_pb2.StreamRecommendResponse, None]:
+        """Recommends news, and yields each event as soon as it is known. Leaving the generator cancels the call.
+
+        Args:
+            user_id: for whom; a user who is not known gets what is popular and fresh.
+            top_k: number of hits wanted, at most 100.
+            filter: AIP-160 expression over source, language, category and published.
+            exploration: share of hits from outside the known interests, in [0, 1]; None for the server's default.
+            summary: how hits are summarized.
+            rank: how hits are ranked.
+            timeout_s: time for it all, in seconds; None for the server's default.
+
+        Yields:
+            events in the order that recommendation.proto guarantees; the last one is ``completed``.
+        """
+        request = recommendation_pb2.StreamRecommendRequest(
+            user_id=user_id, top_k=top_k, filter=filter, exploration=exploration, summary=summary, rank=rank
+        )
+        return recommendations.stream_recommend(self._channel, request, timeout_s=timeout_s)
+
+    def summarize(
+        self,
+        article_ids: Iterable[str] = (),
+        *,
+        articles: Iterable[article_pb2.Article] = (),
+        query: str = "",
+        summary: specs_pb2.SummarySpec | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[summary_pb2.StreamSummarizeResponse, None]:
+        """Summarizes given articles, and yields each event as soon as it is known. Leaving it cancels the call.
+
+        Args:
+            article_ids: indexed articles, at most 100.
+            articles: articles that are sent along and not indexed, at most 100.
+            query: what the summaries are for, in words; empty for the articles as a whole.
+            summary: how they are summarized.
+            timeout_s: time for it all, in seconds; None for the server's default.
+
+        Yields:
+            events in the order that summary.proto guarantees; the last one is ``completed``.
+        """
+        request = summaries.summarize_request(article_ids, articles, query=query, summary=summary)
+        return summaries.stream_summarize(self._channel, request, timeout_s=timeout_s)
+
+    def digest(
+        self,
+        query: str = "",
+        *,
+        article_ids: Iterable[str] = (),
+        topic_id: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[summaries.DigestOptions],
+    ) -> AsyncGenerator[summary_pb2.StreamDigestResponse, None]:
+        """Asks for one text over several articles, and yields each event as soon as it is known.
+
+        Args:
+            query: draws on the best hits of this query.
+            article_ids: draws on these articles instead, at most 50.
+            topic_id: draws on a topic instead.
+            timeout_s: time for the whole digest, in seconds; None for the server's default.
+            options: see `summaries.DigestOptions`.
+
+        Yields:
+            events in the order that summary.proto guarantees; the last one is ``completed``.
+
+        Raises:
+            ValueError: none or several of query, articles and topic are given.
+        """
+        request = summaries.digest_request(query, article_ids, topic_id, options)
+        return summaries.stream_digest(self._channel, request, timeout_s=timeout_s)
+
+    def topics(
+        self,
+        *,
+        window: timedelta | None = None,
+        until: datetime | None = None,
+        filter: str = "",  # noqa: A002
+        max_topics: int = 10,
+        digests: bool = True,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[topic_pb2.StreamTopicsResponse, None]:
+        """Asks for the stories of a time window, and yields each event as soon as it is known.
+
+        Args:
+            window: length of the window, from 1 hour to 90 days; None for the server's default.
+            until: its end, with a time zone; None for now.
+            filter: AIP-160 expression over source, language, category and published.
+            max_topics: most topics wanted, at most 100.
+            digests: whether each gets a digest.
+            timeout_s: time for it all, in seconds; None for the server's default.
+
+        Yields:
+            ``started``; the topics, best first; their digests, as they are ready; ``completed``.
+
+        Raises:
+            ValueError: `until` has no time zone.
+        """
+        request = topics.topics_request(
+            window=window, until=until, filter_=filter, max_topics=max_topics, digests=digests
+        )
+        return topics.stream_topics(self._channel, request, timeout_s=timeout_s)
+
     async def get_article(
         self, article_id: str, *, timeout_s: float | None = UNARY_TIMEOUT_S
     ) -> article_pb2.Article:
@@ -272,6 +396,45 @@ class GistwireClient:
             Exception: whatever `articles` raises.
         """
         return ingest_articles(self._open_ingest, articles, self._ingest_retry, options)
+
+    async def write_user_events(
+        self, events: Sequence[user_event_pb2.UserEvent], *, timeout_s: float | None = UNARY_TIMEOUT_S
+    ) -> user_event_pb2.WriteUserEventsResponse:
+        """Writes what users did; an event that was written before has no effect.
+
+        Args:
+            events: at least 1, at most 1,000.
+            timeout_s: time for the call, in seconds; None for no limit.
+
+        Returns:
+            how many were new, how many were not, and why others are refused.
+        """
+        return await user_events.write_user_events(self._channel, events, timeout_s=timeout_s)
+
+    async def user_profile(
+        self, user_id: str, *, timeout_s: float | None = UNARY_TIMEOUT_S
+    ) -> user_event_pb2.UserProfile:
+        """Returns what is known of a user. If nothing is, it is refused with the reason ``USER_NOT_FOUND``."""
+        return await user_events.user_profile(self._channel, user_id, timeout_s=timeout_s)
+
+    async def update_user_profile(
+        self, user_id: str, tags: Sequence[str], *, timeout_s: float | None = UNARY_TIMEOUT_S
+    ) -> user_event_pb2.UserProfile:
+        """Replaces the interests that a user states in words; returns the profile as it is then.
+
+        Args:
+            user_id: the user.
+            tags: at most 20, of 200 characters each; none drops those that were stated.
+            timeout_s: time for the call, in seconds; None for no limit.
+        """
+        return await user_events.update_user_profile(self._channel, user_id, tags, timeout_s=timeout_s)
+
+    async def purge_user(self, user_id: str, *, timeout_s: float | None = user_events.PURGE_TIMEOUT_S) -> int:
+        """Erases a user with all that was derived from their events; returns the number of events.
+
+        One who is not known has none. A call that failed is to be repeated.
+        """
+        return await user_events.purge_user(self._channel, user_id, timeout_s=timeout_s)
 
     async def health(self, *, timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
         """Asks the server whether it serves."""

@@ -11,12 +11,16 @@ import click
 _COMMANDS = {
     "crawl": "Follow feeds, and index what is new, corrected or removed.",
     "demo": "Search a sample corpus, live, without setting anything up.",
+    "digest": "Write one text over several articles, each sentence with what supports it.",
     "doctor": "Check what is installed and what works.",
+    "event": "Tell what users did with articles; show and erase what is known of them.",
     "index": "Look after the indices of a deployment.",
     "ingest": "Index articles from files, feeds or standard input.",
     "models": "Look after the models that Triton servers host.",
+    "recommend": "Recommend news to a user, and say why.",
     "search": "Search, and watch hits, summaries and their order come in.",
     "serve": "Run a server.",
+    "topics": "Show the stories of a time window, with their digests.",
     "watch": "Show past hits, and then each new article that matches.",
 }
 """Each command with the first line of its help, so that the overview needs none of their imports."""

@@ -20,6 +20,8 @@ SERVICE_CONFIG: Final = {
                 {"service": "gistwire.v1.SearchService", "method": "Search"},
                 {"service": "gistwire.v1.ArticleService", "method": "GetArticle"},
                 {"service": "gistwire.v1.UserEventService", "method": "GetUserProfile"},
+                {"service": "gistwire.v1.UserEventService", "method": "WriteUserEvents"},
+                {"service": "gistwire.v1.UserEventService", "method": "UpdateUserProfile"},
             ],
             "retryPolicy": {
                 "maxAttempts": 4,

@@ -1,15 +1,26 @@
 """`SyncGistwireClient`: `GistwireClient` for programs without an event loop."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, Unpack
 
 import grpc
-from gistwire.v1 import article_pb2, search_pb2, specs_pb2
+from gistwire.v1 import (
+    article_pb2,
+    recommendation_pb2,
+    search_pb2,
+    specs_pb2,
+    summary_pb2,
+    topic_pb2,
+    user_event_pb2,
+)
 
 from gistwire_client.client import UNARY_TIMEOUT_S, GistwireClient, HealthStatus, SearchOptions
 from gistwire_client.ingestion import IngestEvent, IngestRetry
 from gistwire_client.portal import LoopPortal
+from gistwire_client.summaries import DigestOptions
+from gistwire_client.user_events import PURGE_TIMEOUT_S
 from gistwire_client.watching import WatchRetry
 
 
@@ -118,6 +129,84 @@ class SyncGistwireClient:
             )
         )
 
+    def recommend(
+        self,
+        user_id: str,
+        *,
+        top_k: int = 10,
+        filter: str = "",  # noqa: A002
+        exploration: float | None = None,
+        summary: specs_pb2.SummarySpec | None = None,
+        rank: specs_pb2.RankSpec | None = None,
+        timeout_s: float | None = None,
+    ) -> Generator[recommendation_pb2.StreamRecommendResponse, None, None]:
+        """As `GistwireClient.recommend`."""
+        return self._portal.iterate(
+            self._client.recommend(
+                user_id,
+                top_k=top_k,
+                filter=filter,
+                exploration=exploration,
+                summary=summary,
+                rank=rank,
+                timeout_s=timeout_s,
+            )
+        )
+
+    def summarize(
+        self,
+        article_ids: Iterable[str] = (),
+        *,
+        articles: Iterable[article_pb2.Article] = (),
+        query: str = "",
+        summary: specs_pb2.SummarySpec | None = None,
+        timeout_s: float | None = None,
+    ) -> Generator[summary_pb2.StreamSummarizeResponse, None, None]:
+        """As `GistwireClient.summarize`."""
+        return self._portal.iterate(
+            self._client.summarize(
+                article_ids, articles=articles, query=query, summary=summary, timeout_s=timeout_s
+            )
+        )
+
+    def digest(
+        self,
+        query: str = "",
+        *,
+        article_ids: Iterable[str] = (),
+        topic_id: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[DigestOptions],
+    ) -> Generator[summary_pb2.StreamDigestResponse, None, None]:
+        """As `GistwireClient.digest`."""
+        return self._portal.iterate(
+            self._client.digest(
+                query, article_ids=article_ids, topic_id=topic_id, timeout_s=timeout_s, **options
+            )
+        )
+
+    def topics(
+        self,
+        *,
+        window: timedelta | None = None,
+        until: datetime | None = None,
+        filter: str = "",  # noqa: A002
+        max_topics: int = 10,
+        digests: bool = True,
+        timeout_s: float | None = None,
+    ) -> Generator[topic_pb2.StreamTopicsResponse, None, None]:
+        """As `GistwireClient.topics`."""
+        return self._portal.iterate(
+            self._client.topics(
+                window=window,
+                until=until,
+                filter=filter,
+                max_topics=max_topics,
+                digests=digests,
+                timeout_s=timeout_s,
+            )
+        )
+
     def get_article(
         self, article_id: str, *, timeout_s: float | None = UNARY_TIMEOUT_S
     ) -> article_pb2.Article:
@@ -137,6 +226,28 @@ class SyncGistwireClient:
     ) -> Generator[IngestEvent, None, None]:
         """As `GistwireClient.ingest`."""
         return self._portal.iterate(self._client.ingest(articles, options=options))
+
+    def write_user_events(
+        self, events: Sequence[user_event_pb2.UserEvent], *, timeout_s: float | None = UNARY_TIMEOUT_S
+    ) -> user_event_pb2.WriteUserEventsResponse:
+        """As `GistwireClient.write_user_events`."""
+        return self._portal.run(self._client.write_user_events(events, timeout_s=timeout_s))
+
+    def user_profile(
+        self, user_id: str, *, timeout_s: float | None = UNARY_TIMEOUT_S
+    ) -> user_event_pb2.UserProfile:
+        """As `GistwireClient.user_profile`."""
+        return self._portal.run(self._client.user_profile(user_id, timeout_s=timeout_s))
+
+    def update_user_profile(
+        self, user_id: str, tags: Sequence[str], *, timeout_s: float | None = UNARY_TIMEOUT_S
+    ) -> user_event_pb2.UserProfile:
+        """As `GistwireClient.update_user_profile`."""
+        return self._portal.run(self._client.update_user_profile(user_id, tags, timeout_s=timeout_s))
+
+    def purge_user(self, user_id: str, *, timeout_s: float | None = PURGE_TIMEOUT_S) -> int:
+        """As `GistwireClient.purge_user`."""
+        return self._portal.run(self._client.purge_user(user_id, timeout_s=timeout_s))
 
     def health(self, *, timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
         """As `GistwireClient.health`."""

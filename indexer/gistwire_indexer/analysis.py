@@ -143,6 +143,16 @@ def analyze(text: str, language: str) -> list[str]:
     ]
 
 
+def is_stop_word(word: str, language: str) -> bool:
+    """Whether a word is left out of the terms of texts in a language.
+
+    Args:
+        word: one word, in any case.
+        language: ISO 639 code; a language without a list has no stop words.
+    """
+    return _plain_word(_folded(word)) in _STOP_WORDS_BY_LANGUAGE.get(language, frozenset())
+
+
 def locate_terms(text: str, language: str) -> Iterator[LocatedTerm]:
     """Yields the terms of an article's text with their places, in order, those of stop words too.
 

@@ -12,6 +12,7 @@ from gistwire_models.encoder import Embedding
 from gistwire_indexer.article import Article
 from gistwire_indexer.errors import ArticleError
 from gistwire_indexer.filter import Filter
+from gistwire_indexer.user_events import UserEventStore
 
 DEFAULT_TENANT = "default"
 """The tenant of calls that name none."""
@@ -283,6 +284,14 @@ class ArticleStore(Protocol):
             ValueError: `name` is no such name.
             IndexUnavailableError: the index cannot be opened, or the store was closed.
             IndexFormatError: the index was written by another version or for another encoder.
+        """
+        ...
+
+    async def user_events(self, name: str) -> UserEventStore:
+        """Returns where a tenant's users are kept, made if it is new. It is closed with the store.
+
+        Raises:
+            As `tenant`.
         """
         ...
 

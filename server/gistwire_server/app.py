@@ -38,13 +38,11 @@ from gistwire_server.paging import TokenSigner, load_key
 from gistwire_server.retention import expiring
 from gistwire_server.scoring import Scorer
 from gistwire_server.services.articles import ArticleService
+from gistwire_server.services.recommendation import RecommendationService
 from gistwire_server.services.search import SearchService
-from gistwire_server.services.unsupported import (
-    RecommendationService,
-    SummaryService,
-    TopicService,
-    UserEventService,
-)
+from gistwire_server.services.summaries import SummaryService
+from gistwire_server.services.topics import TopicService
+from gistwire_server.services.user_events import UserEventService
 from gistwire_server.storage import open_store
 from gistwire_server.tenancy import Tenants
 
@@ -106,11 +104,12 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[OpenedEngines]:
         store = await open_store(config, model=encoder.model, dimension=encoder.dimension)
         stack.push_async_callback(store.close)
         index = await store.tenant(DEFAULT_TENANT)
+        users = await store.user_events(DEFAULT_TENANT)
         summarizer = await open_summarizer(config, encoder)
         stack.push_async_callback(summarizer.close)
         key = await asyncio.to_thread(load_key, config.token_key_file or config.data_dir / "token.key")
         signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
-        yield OpenedEngines(Engines(config, index, encoder, summarizer, Scorer(), signer), store)
+        yield OpenedEngines(Engines(config, index, users, encoder, summarizer, Scorer(), signer), store)
 
 
 @asynccontextmanager
@@ -198,10 +197,12 @@ def _add_services(
     articles = ArticleService(tenants, config.limits)
     search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(tenants, config, feeds), server)
     article_pb2_grpc.add_ArticleServiceServicer_to_server(articles, server)
-    summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(), server)
-    recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(RecommendationService(), server)
-    topic_pb2_grpc.add_TopicServiceServicer_to_server(TopicService(), server)
-    user_event_pb2_grpc.add_UserEventServiceServicer_to_server(UserEventService(), server)
+    summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(tenants, config), server)
+    recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(
+        RecommendationService(tenants, config), server
+    )
+    topic_pb2_grpc.add_TopicServiceServicer_to_server(TopicService(tenants, config), server)
+    user_event_pb2_grpc.add_UserEventServiceServicer_to_server(UserEventService(tenants, config), server)
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     reflection.enable_server_reflection(
         (*_SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server

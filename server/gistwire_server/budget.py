@@ -14,17 +14,23 @@ class Step(Enum):
 
     ENCODE = "encode"
     RETRIEVE = "retrieve"
+    PERSONALIZE = "personalize"
     SUMMARIZE_SEVERAL = "summarize_several"
     SUMMARIZE_ONE = "summarize_one"
     SCORE = "score"
+    CLUSTER = "cluster"
+    DIGEST = "digest"
 
 
 _INITIAL_COST_S = {
     Step.ENCODE: 0.01,
     Step.RETRIEVE: 0.02,
+    Step.PERSONALIZE: 0.02,
     Step.SUMMARIZE_SEVERAL: 0.15,
     Step.SUMMARIZE_ONE: 0.05,
     Step.SCORE: 0.01,
+    Step.CLUSTER: 0.5,
+    Step.DIGEST: 0.3,
 }
 """Costs before anything was measured: generous, so that the first searches of a process are not cut short."""
 

@@ -9,6 +9,11 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+# Local variables hold what users ask and do.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -16,9 +21,9 @@ def configure_log() -> None:
     """Sends the log of this process to standard error: JSON lines, or readable ones in a terminal."""
     in_terminal = sys.stderr.isatty()
     rendering: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if in_terminal
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[

@@ -60,10 +60,58 @@ class RankConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Weight of the trust in the source."""
     redundancy: Weight = 0.0
     """Weight of the penalty for resembling a hit ranked above."""
+    popularity: Weight = 0.05
+    """Weight of how much an article was read and liked lately; in recommendations alone."""
+    collaborative: Weight = 0.05
+    """Weight of how users who rate alike rated it; in recommendations alone."""
     recency_half_life_hours: Annotated[float, msgspec.Meta(ge=1 / 60, le=87_600)] = 168.0
     """Age at which the recency signal is one half."""
     source_trust: dict[str, Share] = {}
     """Trust in each source, by its name; sources that are not named have 0.5 once any is."""
+
+
+class RatingsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From when on ratings tell which users rate alike."""
+
+    min_users: PositiveInt = 50
+    """Fewest users with ratings enough; with fewer there is no collaborative signal."""
+    min_ratings_of_user: PositiveInt = 5
+    """Fewest ratings of a user who takes part."""
+    min_ratings_of_article: PositiveInt = 3
+    """Fewest ratings of an article that takes part."""
+    factors: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+    """Number of tastes that ratings are explained by."""
+    days: PositiveFloat = 90.0
+    """How far back ratings count, in days."""
+    max_ratings: PositiveInt = 200_000
+    """Most ratings that are taken into account; the latest."""
+    time_to_live_s: PositiveFloat = 60.0
+    """How long what was computed from them is used, in seconds."""
+
+
+class PersonalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is made of the events of users."""
+
+    history_events: PositiveInt = 10_000
+    """Latest events of a user that are taken into account."""
+    interest_articles: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 200
+    """Latest articles of a history that interests are found in."""
+    interest_half_life_days: PositiveFloat = 14.0
+    """Age at which an event counts half, in days."""
+    interest_min_similarity: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.25
+    """Cosine down to which clusters of a history become one interest, and articles belong to it."""
+    max_interests: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
+    """Most clusters of a history that are taken into account; the weightiest."""
+    interest_weight: Weight = 2.0
+    """Default of RankWeights.interest in recommendations."""
+    redundancy_weight: Weight = 0.1
+    """Default of RankWeights.redundancy in recommendations."""
+    exploration: Share = 0.1
+    """Default of StreamRecommendRequest.exploration."""
+    popularity_days: PositiveFloat = 7.0
+    """How far back popularity looks, in days."""
+    ratings: RatingsConfig = RatingsConfig()
+    """From when on ratings tell which users rate alike."""
 
 
 class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -211,6 +259,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     retrieval: RetrievalConfig = RetrievalConfig()
     summary: SummaryConfig = SummaryConfig()
     rank: RankConfig = RankConfig()
+    personal: PersonalConfig = PersonalConfig()
     watch: WatchConfig = WatchConfig()
     limits: LimitsConfig = LimitsConfig()
 

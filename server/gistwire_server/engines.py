@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 
 from gistwire_indexer.index import DEFAULT_TENANT, ArticleIndex
+from gistwire_indexer.user_events import UserEventStore
 from gistwire_models.encoder import TextEncoder
 from gistwire_models.summarizer import Summarizer
 
 from gistwire_server.budget import StepCosts
 from gistwire_server.config import ServerConfig
 from gistwire_server.paging import TokenSigner
+from gistwire_server.personal.ratings import Collaboration
 from gistwire_server.scoring import Scorer
 
 
@@ -19,19 +21,23 @@ class Engines:
     Attributes:
         config: the configuration.
         index: holds the articles.
+        user_events: holds the users.
         encoder: embeds queries and texts.
         summarizer: writes candidate summaries.
         scorer: chooses among them.
         signer: makes and reads tokens.
         costs: running cost of each step.
-        tenant: whose articles `index` holds.
+        tenant: whose articles and users these are.
+        collaboration: what users who rate alike think of articles.
     """
 
     config: ServerConfig
     index: ArticleIndex
+    user_events: UserEventStore
     encoder: TextEncoder
     summarizer: Summarizer
     scorer: Scorer
     signer: TokenSigner
     costs: StepCosts = field(default_factory=StepCosts)
     tenant: str = DEFAULT_TENANT
+    collaboration: Collaboration = field(default_factory=Collaboration)

@@ -10,11 +10,16 @@ GistwireServerError             anything that the server refuses or cannot do
 │   ├── ResumeTokenInvalidError   the token was not made by this deployment, or was changed
 │   ├── ResumeTokenMismatchError  the request differs from that of the first call
 │   └── ResumeTokenExpiredError   the token is of longer ago than the server goes back
+├── AttributionTokenError
+│   ├── AttributionTokenInvalidError   the token was not made by this deployment, or was changed
+│   ├── AttributionTokenMismatchError  the article is not among the results that the token is of
+│   └── AttributionTokenExpiredError   the token is older than tokens are kept
 ├── ArticleNotFoundError        there is no article with this identifier
+├── TopicNotFoundError          there is no topic with this identifier
+├── UserNotFoundError           nothing is known of this user
 ├── TenantUnknownError          the call is of a tenant that the server does not have
 ├── OverloadedError             too much work is under way
 ├── DrainingError               the server shuts down; another goes on with the call
-├── UnsupportedError            this version does not do that yet
 └── ConfigurationError          the configuration cannot be read or makes no sense
 """
 
@@ -100,8 +105,32 @@ class ResumeTokenExpiredError(ResumeTokenError):
     """The token is of longer ago than the server goes back."""
 
 
+class AttributionTokenError(GistwireServerError):
+    """An event cannot be attributed by a token."""
+
+
+class AttributionTokenInvalidError(AttributionTokenError):
+    """The token was not made by this deployment, or was changed."""
+
+
+class AttributionTokenMismatchError(AttributionTokenError):
+    """The article is not among the results that the token is of."""
+
+
+class AttributionTokenExpiredError(AttributionTokenError):
+    """The token is older than tokens are kept."""
+
+
 class ArticleNotFoundError(GistwireServerError):
     """There is no article with this identifier."""
+
+
+class TopicNotFoundError(GistwireServerError):
+    """There is no topic with this identifier."""
+
+
+class UserNotFoundError(GistwireServerError):
+    """Nothing is known of this user."""
 
 
 class TenantUnknownError(GistwireServerError):
@@ -122,10 +151,6 @@ class OverloadedError(GistwireServerError):
 
 class DrainingError(GistwireServerError):
     """The server shuts down; another goes on with the call."""
-
-
-class UnsupportedError(GistwireServerError):
-    """This version does not do that yet."""
 
 
 class ConfigurationError(GistwireServerError):
@@ -172,8 +197,18 @@ def status_of(error: BaseException) -> status_pb2.Status:
             return _status(code_pb2.INVALID_ARGUMENT, "RESUME_TOKEN_MISMATCH", str(error))
         case ResumeTokenExpiredError():
             return _status(code_pb2.FAILED_PRECONDITION, "RESUME_TOKEN_EXPIRED", str(error))
+        case AttributionTokenInvalidError():
+            return _status(code_pb2.INVALID_ARGUMENT, "ATTRIBUTION_TOKEN_INVALID", str(error))
+        case AttributionTokenMismatchError():
+            return _status(code_pb2.INVALID_ARGUMENT, "ATTRIBUTION_TOKEN_MISMATCH", str(error))
+        case AttributionTokenExpiredError():
+            return _status(code_pb2.FAILED_PRECONDITION, "ATTRIBUTION_TOKEN_EXPIRED", str(error))
         case ArticleNotFoundError():
             return _status(code_pb2.NOT_FOUND, "ARTICLE_NOT_FOUND", str(error))
+        case TopicNotFoundError():
+            return _status(code_pb2.NOT_FOUND, "TOPIC_NOT_FOUND", str(error))
+        case UserNotFoundError():
+            return _status(code_pb2.NOT_FOUND, "USER_NOT_FOUND", str(error))
         case TenantUnknownError():
             return _status(code_pb2.PERMISSION_DENIED, "TENANT_UNKNOWN", str(error))
         case OverloadedError() | ModelOverloadedError():
@@ -183,8 +218,6 @@ def status_of(error: BaseException) -> status_pb2.Status:
             return _status(code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED", str(error), retry)
         case DrainingError():
             return _status(code_pb2.UNAVAILABLE, "DRAINING", "the server shuts down; resume elsewhere")
-        case UnsupportedError():
-            return _status(code_pb2.UNIMPLEMENTED, "NOT_IMPLEMENTED", str(error))
         case IndexUnavailableError():
             return _status(code_pb2.UNAVAILABLE, "INDEX_UNAVAILABLE", "the article index does not answer")
         case ModelUnavailableError():

@@ -131,7 +131,7 @@ async def _carry_out(
 ) -> _CarriedOut:
     """Carries out a batch of one kind."""
     if batch[0].WhichOneof("operation") == "upsert":
-        ingested = await pipeline.ingest([_raw_article(request.upsert) for request in batch])
+        ingested = await pipeline.ingest([raw_article(request.upsert) for request in batch])
         acknowledgements = [
             _acknowledge(request.sequence, outcome)
             for request, outcome in zip(batch, ingested.outcomes, strict=True)
@@ -151,7 +151,8 @@ async def _carry_out(
     )
 
 
-def _raw_article(article: article_pb2.Article) -> RawArticle:
+def raw_article(article: article_pb2.Article) -> RawArticle:
+    """An article of a request, as the indexer takes it."""
     published = article.published.ToDatetime(tzinfo=UTC) if article.HasField("published") else None
     return RawArticle(
         id=article.id,

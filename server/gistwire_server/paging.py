@@ -20,6 +20,8 @@ from pathlib import Path
 import msgspec
 
 from gistwire_server.errors import (
+    AttributionTokenExpiredError,
+    AttributionTokenInvalidError,
     PageTokenExpiredError,
     PageTokenInvalidError,
     PageTokenMismatchError,
@@ -29,6 +31,9 @@ from gistwire_server.plan import SearchPlan
 from gistwire_server.retrieval import FusedHit
 
 MAX_TOKEN_CHARACTERS = 262_144
+MAX_ATTRIBUTION_TOKEN_CHARACTERS = 4_096
+ATTRIBUTION_LIFETIME_S = 7 * 86_400.0
+"""How long attribution tokens are honoured, in seconds: results are read long after they were listed."""
 _MAX_DECOMPRESSED_BYTES = 2 * 1024 * 1024
 _SIGNATURE_BYTES = 16
 _KEY_BYTES = 32
@@ -57,6 +62,22 @@ class Page:
 
     hits: tuple[FusedHit, ...]
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What an attribution token says.
+
+    Attributes:
+        request_id: the call that showed results.
+    """
+
+    request_id: str
+    _shown: frozenset[str]
+
+    def shows(self, article_id: str) -> bool:
+        """Whether an article is among the results."""
+        return _short_hash(article_id) in self._shown
 
 
 def load_key(path: Path) -> bytes:
@@ -135,9 +156,33 @@ class TokenSigner:
         return Page(hits=tuple(FusedHit(*fields) for fields in state.hits), offset=state.offset)
 
     def attribution_token(self, request_id: str, plan: SearchPlan, article_ids: Sequence[str]) -> str:
-        """Returns a token that says which articles a search showed, for user events to come back with."""
-        shown = [request_id, round(self._clock()), _fingerprint(plan), *article_ids]
+        """Returns a token that says which articles a search showed, for user events to come back with.
+
+        It holds hashes of their identifiers, so that it is short whatever those are.
+        """
+        hashes = [_short_hash(article_id) for article_id in article_ids]
+        shown = [request_id, round(self._clock()), _fingerprint(plan), *hashes]
         return self._sign(b"attribution", zlib.compress(json.dumps(shown).encode(), level=1))
+
+    def read_attribution_token(self, token: str) -> Attribution:
+        """Reads an attribution token.
+
+        Raises:
+            AttributionTokenInvalidError: it was not made with this key, or was changed.
+            AttributionTokenExpiredError: it is too old.
+        """
+        # Nothing that was not signed here is decompressed.
+        content = self._verified(b"attribution", token)
+        if content is None:
+            raise AttributionTokenInvalidError(
+                "attribution_token: was changed, or made by another deployment"
+            )
+        request_id, made, _, *hashes = json.loads(zlib.decompress(content))
+        if made + ATTRIBUTION_LIFETIME_S < self._clock():
+            raise AttributionTokenExpiredError(
+                f"attribution_token: is older than {ATTRIBUTION_LIFETIME_S / 86_400:g} days"
+            )
+        return Attribution(request_id, frozenset(hashes))
 
     def watch_token(self, progress: bytes) -> str:
         """Returns a token that holds how far a watch has come (watch_progress.py)."""
@@ -178,6 +223,10 @@ def _fingerprint(plan: SearchPlan) -> str:
     """Hash of what must stay the same from page to page."""
     arguments = [plan.query, str(plan.filter or ""), *astuple(plan.retrieval), plan.rank.collapse]
     return hashlib.blake2b(json.dumps(arguments).encode(), digest_size=8).hexdigest()
+
+
+def _short_hash(article_id: str) -> str:
+    return hashlib.blake2b(article_id.encode(), digest_size=8).hexdigest()
 
 
 def _rounded(

@@ -7,29 +7,27 @@ waits for a slow reader; budget.py decides what is still affordable.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gistwire.v1 import events_pb2
 from gistwire_indexer.index import IndexedArticle
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
-from gistwire_models.errors import GistwireModelError, ModelOverloadedError
+from gistwire_models.errors import GistwireModelError
 
 from gistwire_server.budget import Budget, Step
+from gistwire_server.degradation import reason_of
 from gistwire_server.engines import Engines
 from gistwire_server.hit_messages import HitWriter
 from gistwire_server.paging import Page
-from gistwire_server.plan import SearchPlan, duration
-from gistwire_server.ranking import (
-    RankedSignals,
-    rank,
-    ranking_event,
-    recency,
-    signals_message,
-    source_quality,
-)
+from gistwire_server.personal.closeness import InterestMatcher
+from gistwire_server.personal.personalization import Personalization, not_personalized, personalize
+from gistwire_server.plan import SearchPlan
+from gistwire_server.ranking import RankedSignals, recency, signals_message, source_quality
 from gistwire_server.retrieval import FusedHit, retrieve, similarity
-from gistwire_server.summarization import HitOutcome, HitToSummarize, summarize_hits
+from gistwire_server.settling import settle_hits
+from gistwire_server.summarization import HitToSummarize
+from gistwire_server.tally import Tally
 
 SearchEvent = (
     events_pb2.Started
@@ -41,14 +39,6 @@ SearchEvent = (
     | events_pb2.Degraded
     | events_pb2.Completed
 )
-
-_STAGES = {
-    Step.ENCODE: events_pb2.StageTime.ENCODE,
-    Step.RETRIEVE: events_pb2.StageTime.RETRIEVE,
-    Step.SUMMARIZE_ONE: events_pb2.StageTime.SUMMARIZE,
-    Step.SUMMARIZE_SEVERAL: events_pb2.StageTime.SUMMARIZE,
-    Step.SCORE: events_pb2.StageTime.SCORE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +80,20 @@ async def search_events(
     Closing the generator stops all that is under way and waits for its end.
     """
     budget = Budget(plan.deadline_s, engines.costs)
-    tally = _Tally()
+    tally = Tally()
     yield started_event(plan.to_proto(), engines, request_id)
 
+    user = await personalize(engines, plan.user_id, budget) if plan.user_id else None
     embeddings, encoder_degraded = await _embed(plan, engines, budget)
-    for degraded in _expected_degradations(plan, encoder_degraded):
+    for degraded in _expected_degradations(plan, encoder_degraded, user):
         tally.degraded += 1
         yield degraded
 
     fused = page.hits if page else await _retrieve(plan, engines, budget, embeddings.query)
     offset = page.offset if page else 0
     hits = await _with_articles(fused[offset : offset + plan.top_k], engines, budget)
-    signals = {hit.hit_id: _initial_signals(hit, plan, engines, embeddings) for hit in hits}
+    matcher = None if user is None else InterestMatcher.of(user.interests)
+    signals = {hit.hit_id: _initial_signals(hit, plan, engines, embeddings, matcher) for hit in hits}
     messages = _hit_messages(hits, signals, plan)
     tally.first_hit_s = budget.elapsed_s()
     yield events_pb2.Hits(
@@ -113,77 +105,26 @@ async def search_events(
         total=len(fused),
     )
 
-    order = rank(list(signals.values()), plan.rank.weights)
-    shown: list[str] = []
     to_summarize = [
         HitToSummarize(hit.hit_id, hit.indexed, message.extract)
         for hit, message in zip(hits, messages, strict=True)
     ]
-    async with aclosing(summarize_hits(to_summarize, plan, engines, budget, embeddings.query)) as events:
+    settling = settle_hits(
+        to_summarize,
+        signals,
+        plan,
+        engines,
+        budget=budget,
+        tally=tally,
+        query_embedding=embeddings.query,
+    )
+    async with aclosing(settling) as events:
         async for event in events:
-            tally.count(event, budget)
-            if not isinstance(event, HitOutcome):
-                yield event
-                continue
-            yield event.event
-            signals[event.hit_id] = replace(signals[event.hit_id], query_similarity=event.query_similarity)
-            order = rank(list(signals.values()), plan.rank.weights)
-            places = [each.signals.hit_id for each in order]
-            if places != shown and tally.outcomes < len(hits):
-                shown = places
-                yield ranking_event(order, final=False)
-
-    yield ranking_event(order, final=True)
-    yield tally.completed(budget, hit_count=len(hits))
+            yield event
 
 
 _ENCODE_SHARE = 0.5
 """Most of the time left that a search gives its encoder; the rest is for a search by words."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What the `completed` event tells of a search."""
-
-    first_hit_s: float = 0.0
-    first_summary_s: float | None = None
-    outcomes: int = 0
-    failed: int = 0
-    stored: int = 0
-    degraded: int = 0
-
-    def count(
-        self, event: events_pb2.SummaryDelta | events_pb2.Degraded | HitOutcome, budget: Budget
-    ) -> None:
-        if isinstance(event, events_pb2.Degraded):
-            self.degraded += 1
-            return
-        if self.first_summary_s is None:
-            self.first_summary_s = budget.elapsed_s()
-        if isinstance(event, HitOutcome):
-            self.outcomes += 1
-            if isinstance(event.event, events_pb2.HitFailed):
-                self.failed += 1
-            else:
-                self.stored += event.event.stored
-
-    def completed(self, budget: Budget, *, hit_count: int) -> events_pb2.Completed:
-        spans_s: dict[events_pb2.StageTime.Stage.ValueType, float] = {}
-        for step, span_s in budget.spans_s().items():
-            spans_s[_STAGES[step]] = max(span_s, spans_s.get(_STAGES[step], 0.0))
-        return events_pb2.Completed(
-            stages=[
-                events_pb2.StageTime(stage=stage, duration=duration(span_s))
-                for stage, span_s in spans_s.items()
-            ],
-            time_to_first_hit=duration(self.first_hit_s),
-            time_to_first_summary=(None if self.first_summary_s is None else duration(self.first_summary_s)),
-            total=duration(budget.elapsed_s()),
-            hit_count=hit_count,
-            failed_count=self.failed,
-            stored_count=self.stored,
-            degraded_count=self.degraded,
-        )
 
 
 def started_event(plan: events_pb2.Plan, engines: Engines, request_id: str) -> events_pb2.Started:
@@ -218,38 +159,22 @@ async def _embed(
             raise
         degraded = events_pb2.Degraded(
             stage=events_pb2.StageTime.ENCODE,
-            reason=_reason(error),
+            reason=reason_of(error),
             action=events_pb2.Degraded.LEXICAL_ONLY,
         )
         return _QueryEmbeddings(None), degraded
     return _QueryEmbeddings(vectors[0], tuple(vectors[1:])), None
 
 
-def _reason(error: Exception) -> events_pb2.Degraded.Reason.ValueType:
-    match error:
-        case TimeoutError():
-            return events_pb2.Degraded.DEADLINE
-        case ModelOverloadedError():
-            return events_pb2.Degraded.OVERLOAD
-        case _:
-            return events_pb2.Degraded.BACKEND_DOWN
-
-
 def _expected_degradations(
-    plan: SearchPlan, encoder_degraded: events_pb2.Degraded | None
+    plan: SearchPlan, encoder_degraded: events_pb2.Degraded | None, user: Personalization | None
 ) -> list[events_pb2.Degraded]:
     """What is known to be missing before anything was found."""
     degraded = [] if encoder_degraded is None else [encoder_degraded]
-    if plan.user_id or (plan.interests and encoder_degraded is not None):
-        degraded.append(
-            events_pb2.Degraded(
-                stage=events_pb2.StageTime.PERSONALIZE,
-                reason=(
-                    events_pb2.Degraded.NOT_AVAILABLE if plan.user_id else events_pb2.Degraded.BACKEND_DOWN
-                ),
-                action=events_pb2.Degraded.NOT_PERSONALIZED,
-            )
-        )
+    if user is not None and user.degraded is not None:
+        degraded.append(user.degraded)
+    elif plan.interests and encoder_degraded is not None:
+        degraded.append(not_personalized())
     return degraded
 
 
@@ -275,7 +200,11 @@ async def _with_articles(fused: Sequence[FusedHit], engines: Engines, budget: Bu
 
 
 def _initial_signals(
-    hit: _Hit, plan: SearchPlan, engines: Engines, embeddings: _QueryEmbeddings
+    hit: _Hit,
+    plan: SearchPlan,
+    engines: Engines,
+    embeddings: _QueryEmbeddings,
+    matcher: InterestMatcher | None,
 ) -> RankedSignals:
     """What is known of a hit before its summary."""
     article = hit.indexed.article
@@ -283,9 +212,9 @@ def _initial_signals(
     if embeddings.query is not None:
         # Also for hits that only the lexical list has.
         dense = similarity(float(embeddings.query @ hit.indexed.embedding))
-    interest = max(
-        (similarity(float(each @ hit.indexed.embedding)) for each in embeddings.interests), default=None
-    )
+    closeness = [similarity(float(each @ hit.indexed.embedding)) for each in embeddings.interests]
+    if matcher is not None:
+        closeness += matcher.closeness(hit.indexed.embedding[None, :]).tolist()
     return RankedSignals(
         hit_id=hit.hit_id,
         article_id=article.id,
@@ -293,7 +222,7 @@ def _initial_signals(
         lexical=hit.fused.lexical,
         dense=dense,
         recency=recency(article.published, datetime.now(UTC), plan.rank.recency_half_life_s),
-        interest=interest,
+        interest=max(closeness, default=None),
         source_quality=source_quality(article.source, engines.config.rank.source_trust),
         lexical_rank=hit.fused.lexical_rank,
         dense_rank=hit.fused.dense_rank,

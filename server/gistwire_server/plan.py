@@ -47,6 +47,8 @@ class RankWeights:
     interest: float
     source_quality: float
     redundancy: float
+    popularity: float = 0.0
+    collaborative: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class SearchPlan:
                     interest=weights.interest,
                     source_quality=weights.source_quality,
                     redundancy=weights.redundancy,
+                    popularity=weights.popularity,
+                    collaborative=weights.collaborative,
                 ),
                 recency_half_life=duration(self.rank.recency_half_life_s),
                 collapse=self.rank.collapse,

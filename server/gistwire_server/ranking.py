@@ -21,13 +21,15 @@ class RankedSignals:
     Attributes:
         hit_id: the hit.
         article_id: the article.
-        fusion: fused retrieval score.
+        fusion: fused retrieval score; None for what was not found by a query.
         lexical: normalised BM25 score.
         dense: similarity of query and article.
         query_similarity: similarity of query and summary, or of query and extract where there is no summary.
         recency: freshness.
         interest: closeness to the user's interests.
         source_quality: trust in the source.
+        popularity: how much the article was read and liked lately.
+        collaborative: how users who rate alike rated it.
         lexical_rank: place in the lexical list, from 1.
         dense_rank: place in the dense list, from 1.
         embedding: ``float32 [dimension]`` of the article, to tell hits that resemble each other.
@@ -35,13 +37,15 @@ class RankedSignals:
 
     hit_id: str
     article_id: str
-    fusion: float
+    fusion: float | None = None
     lexical: float | None = None
     dense: float | None = None
     query_similarity: float | None = None
     recency: float | None = None
     interest: float | None = None
     source_quality: float | None = None
+    popularity: float | None = None
+    collaborative: float | None = None
     lexical_rank: int | None = None
     dense_rank: int | None = None
     embedding: Embedding | None = field(default=None, compare=False)
@@ -84,14 +88,17 @@ def rank(hits: Sequence[RankedSignals], weights: RankWeights) -> list[RankedHit]
     Ties are broken by the order of `hits`.
 
     Args:
-        hits: at most 100.
+        hits: at most 100, if redundancy has a weight.
         weights: weight of each signal.
 
     Returns:
         Every hit once, best first.
     """
     base = [_base_score(hit, weights) for hit in hits]
-    similarities = _similarities(hits) if weights.redundancy else np.zeros((len(hits), len(hits)))
+    if not weights.redundancy:
+        places = sorted(range(len(hits)), key=lambda place: (-base[place], place))
+        return [RankedHit(hits[place], base[place], redundancy=None) for place in places]
+    similarities = _similarities(hits)
     redundancies = np.zeros(len(hits))
     left = list(range(len(hits)))
     order: list[RankedHit] = []
@@ -103,7 +110,7 @@ def rank(hits: Sequence[RankedSignals], weights: RankWeights) -> list[RankedHit]
             RankedHit(
                 signals=hits[best],
                 score=base[best] - weights.redundancy * redundancy,
-                redundancy=redundancy if len(order) > 0 and weights.redundancy else None,
+                redundancy=redundancy if order else None,
             )
         )
         redundancies = np.maximum(redundancies, similarities[best])
@@ -138,6 +145,8 @@ def signals_message(signals: RankedSignals, *, redundancy: float | None = None) 
         interest=signals.interest,
         source_quality=signals.source_quality,
         redundancy=redundancy,
+        popularity=signals.popularity,
+        collaborative=signals.collaborative,
         lexical_rank=signals.lexical_rank,
         dense_rank=signals.dense_rank,
     )
@@ -151,6 +160,8 @@ def _base_score(hit: RankedSignals, weights: RankWeights) -> float:
         (weights.recency, hit.recency),
         (weights.interest, hit.interest),
         (weights.source_quality, hit.source_quality),
+        (weights.popularity, hit.popularity),
+        (weights.collaborative, hit.collaborative),
     )
     return sum(weight * signal for weight, signal in weighted if signal is not None)
 

@@ -133,11 +133,16 @@ class _Summarization:
             return [None] * len(hits)
         ids = [hit.indexed.article.id for hit in hits]
         try:
-            return await self.engines.index.stored_summaries(ids, str(self.engines.summarizer.model))
+            stored = await self.engines.index.stored_summaries(ids, str(self.engines.summarizer.model))
         except GistwireIndexerError:
             # What is stored only saves work; the search does without it.
             _log.warning("stored_summaries_unavailable", exc_info=True)
             return [None] * len(hits)
+        # An article that came with the request may have the identifier of another one.
+        return [
+            each if each is not None and each.revision == hit.indexed.revision else None
+            for hit, each in zip(hits, stored, strict=True)
+        ]
 
     async def _one(self, hit: HitToSummarize, stored: StoredSummary | None) -> None:
         async with self.places:
@@ -208,7 +213,7 @@ class _Summarization:
     async def _write(self, hit: HitToSummarize, *, generate: bool) -> Candidates:
         step = self._affordable(hit)
         article = hit.indexed.article
-        focused = self.plan.summary.mode is SummaryMode.BEST
+        focused = self.plan.summary.mode is SummaryMode.BEST and bool(self.plan.query)
         request = SummaryRequest(
             article_id=article.id,
             revision=hit.indexed.revision,

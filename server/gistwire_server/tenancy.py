@@ -11,6 +11,7 @@ from gistwire_indexer.ingestion import Ingestor
 
 from gistwire_server.engines import Engines
 from gistwire_server.errors import FieldViolation, InvalidRequestError, TenantUnknownError
+from gistwire_server.personal.ratings import Collaboration
 
 TENANT_METADATA = "gistwire-tenant"
 """Key of the call's metadata that names the tenant; without it the call is of the default tenant."""
@@ -67,7 +68,9 @@ class Tenants:
                         base,
                         tenant=tenant,
                         index=await self._store.tenant(tenant),
+                        user_events=await self._store.user_events(tenant),
                         signer=base.signer.for_tenant(tenant),
+                        collaboration=Collaboration(),
                     )
         return self._engines[tenant]
 

@@ -1,15 +1,17 @@
 """From a request to a valid plan: checks every field, fills in defaults, and reports all violations at once."""
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from gistwire.v1 import search_pb2, specs_pb2
+from gistwire.v1 import recommendation_pb2, search_pb2, specs_pb2
 from gistwire_indexer.article import MAX_ID_CHARACTERS
 from gistwire_indexer.errors import FilterError
 from gistwire_indexer.filter import Filter, parse_filter
 
 from gistwire_server.config import ServerConfig
 from gistwire_server.errors import FieldViolation, InvalidRequestError
+from gistwire_server.personal.plan import RecommendationPlan
 from gistwire_server.plan import (
     RankPlan,
     RankWeights,
@@ -30,6 +32,10 @@ MAX_INTERESTS = 20
 MAX_INTEREST_CHARACTERS = 200
 MIN_HALF_LIFE_S = 60.0
 MAX_HALF_LIFE_S = 3_650 * 86_400.0
+
+
+_SEARCH_SIGNALS = ("query_similarity", "fusion", "recency", "interest", "source_quality")
+_RECOMMENDATION_SIGNALS = ("recency", "interest", "source_quality", "popularity", "collaborative")
 
 
 class _SpecifiedSearch(Protocol):
@@ -61,7 +67,7 @@ def plan_stream_search(
     Raises:
         InvalidRequestError: fields break their limits; the error names each.
     """
-    return _Validation(config).plan(
+    return Validation(config).plan(
         request, size_field="top_k", size=request.top_k, time_remaining_s=time_remaining_s, streams=True
     )
 
@@ -70,7 +76,7 @@ def plan_search(
     request: search_pb2.SearchRequest, config: ServerConfig, time_remaining_s: float | None
 ) -> SearchPlan:
     """Makes the plan of a page of Search; as `plan_stream_search`."""
-    return _Validation(config).plan(
+    return Validation(config).plan(
         request,
         size_field="page_size",
         size=request.page_size,
@@ -83,7 +89,14 @@ def plan_watch(
     request: search_pb2.WatchRequest, config: ServerConfig, time_remaining_s: float | None
 ) -> WatchPlan:
     """Makes the plan of a Watch; as `plan_stream_search`."""
-    return _Validation(config).watch_plan(request, time_remaining_s=time_remaining_s)
+    return Validation(config).watch_plan(request, time_remaining_s=time_remaining_s)
+
+
+def plan_recommendation(
+    request: recommendation_pb2.StreamRecommendRequest, config: ServerConfig, time_remaining_s: float | None
+) -> RecommendationPlan:
+    """Makes the plan of a StreamRecommend; as `plan_stream_search`."""
+    return Validation(config).recommendation_plan(request, time_remaining_s=time_remaining_s)
 
 
 def check_article_id(article_id: str) -> None:
@@ -109,7 +122,7 @@ def normalize_query(query: str) -> str:
     return " ".join(printable.split())
 
 
-class _Validation:
+class Validation:
     """Collects the violations of one request while its plan is made."""
 
     def __init__(self, config: ServerConfig) -> None:
@@ -125,6 +138,7 @@ class _Validation:
         time_remaining_s: float | None,
         streams: bool,
     ) -> SearchPlan:
+        """As `plan_stream_search`."""
         plan = SearchPlan(
             query=self._query(request.query),
             filter=self._filter(request.filter),
@@ -141,6 +155,7 @@ class _Validation:
         return plan
 
     def watch_plan(self, request: search_pb2.WatchRequest, *, time_remaining_s: float | None) -> WatchPlan:
+        """As `plan_watch`."""
         past_hits = request.past_hits if request.HasField("past_hits") else DEFAULT_TOP_K
         search = SearchPlan(
             query=self._query(request.query),
@@ -159,6 +174,39 @@ class _Validation:
         if self._violations:
             raise InvalidRequestError(self._violations)
         return WatchPlan(search, min_similarity, time_remaining_s)
+
+    def recommendation_plan(
+        self, request: recommendation_pb2.StreamRecommendRequest, *, time_remaining_s: float | None
+    ) -> RecommendationPlan:
+        """As `plan_recommendation`."""
+        personal = self._config.personal
+        search = SearchPlan(
+            query="",
+            filter=self._filter(request.filter),
+            top_k=self._within("top_k", request.top_k or DEFAULT_TOP_K, 1, MAX_TOP_K),
+            retrieval=self._retrieval(specs_pb2.RetrievalSpec()),
+            summary=self._summary(request.summary, streams=True),
+            rank=self._rank(
+                request.rank,
+                signals=_RECOMMENDATION_SIGNALS,
+                interest=personal.interest_weight,
+                redundancy=personal.redundancy_weight,
+            ),
+            user_id=self._user_id(request.user_id, field="user_id"),
+            interests=(),
+            deadline_s=self._deadline_s(time_remaining_s),
+        )
+        if not request.user_id:
+            self._refuse("user_id", "must not be empty")
+        exploration = personal.exploration
+        if request.HasField("exploration"):
+            exploration = request.exploration
+            # Written so that NaN is refused too.
+            if not 0 <= exploration <= 1:
+                self._refuse("exploration", f"is {exploration}; it must be from 0 to 1")
+        if self._violations:
+            raise InvalidRequestError(self._violations)
+        return RecommendationPlan(search, exploration)
 
     def _refuse(self, field: str, description: str) -> None:
         self._violations.append(FieldViolation(field, description))
@@ -253,8 +301,10 @@ class _Validation:
             stream_drafts=streams and (spec.stream_drafts if spec.HasField("stream_drafts") else True),
         )
 
-    def _rank(self, spec: specs_pb2.RankSpec) -> RankPlan:
-        weights = self._rank_weights(spec.weights)
+    def _rank(
+        self, spec: specs_pb2.RankSpec, *, signals: Sequence[str] = _SEARCH_SIGNALS, **defaults: float
+    ) -> RankPlan:
+        weights = self._rank_weights(spec.weights, signals, defaults)
         half_life_s = self._config.rank.recency_half_life_hours * 3_600
         if spec.HasField("recency_half_life"):
             half_life_s = spec.recency_half_life.seconds + spec.recency_half_life.nanos / 1e9
@@ -263,34 +313,34 @@ class _Validation:
         collapse = spec.collapse if spec.HasField("collapse") else True
         return RankPlan(weights=weights, recency_half_life_s=half_life_s, collapse=collapse)
 
-    def _rank_weights(self, given: specs_pb2.RankWeights) -> RankWeights:
-        default = self._config.rank
+    def _rank_weights(
+        self, given: specs_pb2.RankWeights, signals: Sequence[str], defaults: Mapping[str, float]
+    ) -> RankWeights:
+        """The weights, of which those of `signals` must not all be 0; `defaults` win over the configuration."""
+        config = self._config.rank
 
         def weight(name: str, value: float, fallback: float) -> float:
-            return self._weight(f"rank.weights.{name}", value) if _has(given, name) else fallback
+            if _has(given, name):
+                return self._weight(f"rank.weights.{name}", value)
+            return defaults.get(name, fallback)
 
         weights = RankWeights(
-            query_similarity=weight("query_similarity", given.query_similarity, default.query_similarity),
-            fusion=weight("fusion", given.fusion, default.fusion),
-            recency=weight("recency", given.recency, default.recency),
-            interest=weight("interest", given.interest, default.interest),
-            source_quality=weight("source_quality", given.source_quality, default.source_quality),
-            redundancy=weight("redundancy", given.redundancy, default.redundancy),
+            query_similarity=weight("query_similarity", given.query_similarity, config.query_similarity),
+            fusion=weight("fusion", given.fusion, config.fusion),
+            recency=weight("recency", given.recency, config.recency),
+            interest=weight("interest", given.interest, config.interest),
+            source_quality=weight("source_quality", given.source_quality, config.source_quality),
+            redundancy=weight("redundancy", given.redundancy, config.redundancy),
+            popularity=weight("popularity", given.popularity, config.popularity),
+            collaborative=weight("collaborative", given.collaborative, config.collaborative),
         )
-        positive = (
-            weights.query_similarity,
-            weights.fusion,
-            weights.recency,
-            weights.interest,
-            weights.source_quality,
-        )
-        if not any(positive):
+        if not any(getattr(weights, name) for name in signals):
             self._refuse("rank.weights", "must not all be 0")
         return weights
 
-    def _user_id(self, user_id: str) -> str:
+    def _user_id(self, user_id: str, *, field: str = "user.user_id") -> str:
         if len(user_id) > MAX_ID_CHARACTERS:
-            self._refuse("user.user_id", f"has {len(user_id)} characters; the maximum is {MAX_ID_CHARACTERS}")
+            self._refuse(field, f"has {len(user_id)} characters; the maximum is {MAX_ID_CHARACTERS}")
         return user_id
 
     def _interests(self, user: specs_pb2.UserContext) -> tuple[str, ...]:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import grpc
 import pytest
-from gistwire.v1 import article_pb2_grpc, search_pb2_grpc
+from gistwire.v1 import article_pb2_grpc, recommendation_pb2_grpc, search_pb2_grpc, user_event_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from tests.client.scripted_recommendations import ScriptedRecommendations
 from tests.client.scripted_server import ScriptedArticles, ScriptedSearch
+from tests.client.scripted_users import ScriptedUsers
 
 
 @dataclass
@@ -19,6 +21,8 @@ class ScriptedServer:
     target: str
     search: ScriptedSearch = field(default_factory=ScriptedSearch)
     articles: ScriptedArticles = field(default_factory=ScriptedArticles)
+    users: ScriptedUsers = field(default_factory=ScriptedUsers)
+    recommendations: ScriptedRecommendations = field(default_factory=ScriptedRecommendations)
     health_service: health.aio.HealthServicer = field(default_factory=health.aio.HealthServicer)
 
 
@@ -28,6 +32,8 @@ async def server(tmp_path: Path) -> AsyncIterator[ScriptedServer]:
     running = grpc.aio.server()
     search_pb2_grpc.add_SearchServiceServicer_to_server(scripted.search, running)
     article_pb2_grpc.add_ArticleServiceServicer_to_server(scripted.articles, running)
+    user_event_pb2_grpc.add_UserEventServiceServicer_to_server(scripted.users, running)
+    recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(scripted.recommendations, running)
     health_pb2_grpc.add_HealthServicer_to_server(scripted.health_service, running)
     running.add_insecure_port(scripted.target)
     await running.start()

@@ -7,11 +7,12 @@ from contextlib import closing
 
 import grpc
 import pytest
-from gistwire.v1 import article_pb2, search_pb2
+from gistwire.v1 import article_pb2, recommendation_pb2, search_pb2
 from gistwire.v1.article_pb2 import IngestCompleted
 from gistwire_client import HealthStatus, RequestRefusedError, SyncGistwireClient, UnreachableError
 
 from tests.client.conftest import ScriptedServer
+from tests.client.scripted_recommendations import Reason, Response, recommendation_events
 from tests.client.scripted_server import Refusal, acknowledging, hit, search_events
 
 
@@ -31,6 +32,19 @@ async def test_a_search_streams_its_events(server: ScriptedServer) -> None:
 
     assert await asyncio.to_thread(search) == server.search.events
     assert server.search.requests == [search_pb2.StreamSearchRequest(query="storms", top_k=2)]
+
+
+async def test_a_recommendation_streams_its_events(server: ScriptedServer) -> None:
+    reasons = [Reason(hit_id="h1", popular=True)]
+    server.recommendations.events = recommendation_events(hit("h1", "Storm"), reasons=reasons)
+
+    def recommend() -> list[Response]:
+        with SyncGistwireClient(server.target) as client:
+            return list(client.recommend("ada", top_k=2, exploration=0.0))
+
+    assert await asyncio.to_thread(recommend) == server.recommendations.events
+    request = recommendation_pb2.StreamRecommendRequest(user_id="ada", top_k=2, exploration=0.0)
+    assert server.recommendations.requests == [request]
 
 
 async def test_leaving_the_generator_cancels_the_search(server: ScriptedServer) -> None:

@@ -82,6 +82,7 @@ async def deployed(
     engines = Engines(
         config=ServerConfig(data_dir=folder, listen="unix", tenants=tenants),
         index=await store.tenant("default"),
+        user_events=await store.user_events("default"),
         encoder=encoder,
         summarizer=summarizer,
         scorer=Scorer(),

@@ -75,6 +75,7 @@ async def cluster(elasticsearch_server: ElasticsearchServer, tmp_path: Path) -> 
         engines = Engines(
             config=config(proxy.url),
             index=await through.tenant(DEFAULT_TENANT),
+            user_events=await through.user_events(DEFAULT_TENANT),
             encoder=encoder,
             summarizer=ScriptedSummarizer(),
             scorer=Scorer(),

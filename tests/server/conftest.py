@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gistwire_indexer.article import Article
-from gistwire_indexer.embedded import EmbeddedIndex
+from gistwire_indexer.embedded import EmbeddedIndex, EmbeddedUserEvents
 from gistwire_indexer.index import ArticleToIndex
 from gistwire_models.scripted import ScriptedEncoder, ScriptedSummarizer, SummaryScript
 from gistwire_server.config import ServerConfig
@@ -56,6 +56,7 @@ class Bench:
     encoder: ScriptedEncoder
     summarizer: ScriptedSummarizer
     index: EmbeddedIndex
+    users: EmbeddedUserEvents
     plan: SearchPlan = field(default=PLAN)
 
     def planning(self, **changes: object) -> SearchPlan:
@@ -73,16 +74,19 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await index.write([ArticleToIndex(*each) for each in zip(ARTICLES, vectors, strict=True)])
     encoder.encoded.clear()
     summarizer = ScriptedSummarizer()
+    users = await EmbeddedUserEvents.open(tmp_path / "index")
     engines = Engines(
         config=ServerConfig(data_dir=tmp_path),
         index=index,
+        user_events=users,
         encoder=encoder,
         summarizer=summarizer,
         scorer=Scorer(),
         signer=TokenSigner(b"k" * 32, lifetime_s=600),
     )
-    yield Bench(engines, encoder, summarizer, index)
+    yield Bench(engines, encoder, summarizer, index, users)
     await index.close()
+    await users.close()
 
 
 @pytest.fixture

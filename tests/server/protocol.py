@@ -49,7 +49,7 @@ def check_protocol(events: Sequence[SearchEvent]) -> None:
     assert completed.degraded_count == len(of_kind(events, events_pb2.Degraded))
 
 
-def of_kind(events: Sequence[SearchEvent], kind: type[Event]) -> list[Event]:
+def of_kind(events: Sequence[object], kind: type[Event]) -> list[Event]:
     """The events of one kind, in their order."""
     return [event for event in events if isinstance(event, kind)]
 

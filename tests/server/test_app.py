@@ -36,9 +36,15 @@ SERVICES = {
 def configured(bench: Bench, listen: str) -> Bench:
     config = load_config(data_dir=bench.engines.config.data_dir, listen=listen)
     engines = type(bench.engines)(
-        config, bench.index, bench.encoder, bench.summarizer, bench.engines.scorer, bench.engines.signer
+        config,
+        bench.index,
+        bench.users,
+        bench.encoder,
+        bench.summarizer,
+        bench.engines.scorer,
+        bench.engines.signer,
     )
-    return Bench(engines, bench.encoder, bench.summarizer, bench.index)
+    return Bench(engines, bench.encoder, bench.summarizer, bench.index, bench.users)
 
 
 async def reflect(

@@ -29,3 +29,19 @@ async def test_a_call_is_one_json_line_with_its_outcome(capsys: pytest.CaptureFi
     )
     assert (failed["request_id"], failed["outcome"]) == ("r2", "ZeroDivisionError")
     assert "duration_ms" in ended
+
+
+@pytest.mark.parametrize("in_terminal", [False, True])
+def test_tracebacks_hold_no_variables(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, in_terminal: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: in_terminal)
+    configure_log()
+    user_id = "-".join(["who", "it", "was"])
+    try:
+        _ = len(user_id) / 0
+    except ZeroDivisionError:
+        structlog.get_logger().exception("call_failed")
+    errors = capsys.readouterr().err
+    assert "ZeroDivisionError" in errors
+    assert user_id not in errors

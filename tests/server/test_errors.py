@@ -5,6 +5,9 @@ from gistwire_indexer.errors import ArticleError, FilterError, IndexUnavailableE
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from gistwire_server.errors import (
     ArticleNotFoundError,
+    AttributionTokenExpiredError,
+    AttributionTokenInvalidError,
+    AttributionTokenMismatchError,
     DrainingError,
     FieldViolation,
     InvalidRequestError,
@@ -15,7 +18,7 @@ from gistwire_server.errors import (
     ResumeTokenExpiredError,
     ResumeTokenInvalidError,
     ResumeTokenMismatchError,
-    UnsupportedError,
+    UserNotFoundError,
     status_of,
 )
 from google.protobuf.message import Message
@@ -42,11 +45,14 @@ def detail(status: status_pb2.Status, kind: type[Detail]) -> Detail:
         (ResumeTokenInvalidError(), "INVALID_ARGUMENT", "RESUME_TOKEN_INVALID"),
         (ResumeTokenMismatchError(), "INVALID_ARGUMENT", "RESUME_TOKEN_MISMATCH"),
         (ResumeTokenExpiredError(), "FAILED_PRECONDITION", "RESUME_TOKEN_EXPIRED"),
+        (AttributionTokenInvalidError(), "INVALID_ARGUMENT", "ATTRIBUTION_TOKEN_INVALID"),
+        (AttributionTokenMismatchError(), "INVALID_ARGUMENT", "ATTRIBUTION_TOKEN_MISMATCH"),
+        (AttributionTokenExpiredError(), "FAILED_PRECONDITION", "ATTRIBUTION_TOKEN_EXPIRED"),
         (DrainingError(), "UNAVAILABLE", "DRAINING"),
         (ArticleNotFoundError(), "NOT_FOUND", "ARTICLE_NOT_FOUND"),
+        (UserNotFoundError(), "NOT_FOUND", "USER_NOT_FOUND"),
         (OverloadedError("busy", retry_after_s=1), "RESOURCE_EXHAUSTED", "OVERLOADED"),
         (ModelOverloadedError("busy", retry_after_s=1), "RESOURCE_EXHAUSTED", "OVERLOADED"),
-        (UnsupportedError(), "UNIMPLEMENTED", "NOT_IMPLEMENTED"),
         (IndexUnavailableError(), "UNAVAILABLE", "INDEX_UNAVAILABLE"),
         (ModelUnavailableError(), "UNAVAILABLE", "MODEL_UNAVAILABLE"),
         (TimeoutError(), "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),

@@ -1,11 +1,23 @@
+import secrets
 import stat
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from gistwire_indexer.filter import parse_filter
-from gistwire_server.errors import PageTokenExpiredError, PageTokenInvalidError, PageTokenMismatchError
-from gistwire_server.paging import TokenSigner, load_key
+from gistwire_server.errors import (
+    AttributionTokenExpiredError,
+    AttributionTokenInvalidError,
+    PageTokenExpiredError,
+    PageTokenInvalidError,
+    PageTokenMismatchError,
+)
+from gistwire_server.paging import (
+    ATTRIBUTION_LIFETIME_S,
+    MAX_ATTRIBUTION_TOKEN_CHARACTERS,
+    TokenSigner,
+    load_key,
+)
 from gistwire_server.plan import SearchPlan, SummaryMode
 from gistwire_server.retrieval import FusedHit
 from hypothesis import given
@@ -125,3 +137,46 @@ def test_the_key_is_made_once_for_this_user_only(tmp_path: Path) -> None:
     assert load_key(path) == key
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in path.parent.iterdir()] == ["token.key"]
+
+
+def test_an_attribution_token_says_what_was_shown() -> None:
+    attribution = signer().read_attribution_token(signer().attribution_token("r", PLAN, ["a", "b\0é"]))
+    assert attribution.request_id == "r"
+    assert [attribution.shows(each) for each in ("a", "b\0é", "c", "")] == [True, True, False, False]
+
+
+def test_an_attribution_token_is_short_whatever_the_identifiers_are() -> None:
+    shown = [f"{number}{'事' * 120}{secrets.token_hex(4)}"[:128] for number in range(100)]
+    token_ = signer().attribution_token(secrets.token_hex(16), PLAN, shown)
+    assert len(token_) <= MAX_ATTRIBUTION_TOKEN_CHARACTERS
+    assert all(map(signer().read_attribution_token(token_).shows, shown))
+
+
+@pytest.mark.parametrize("place", [0, 15, 40, -1])
+def test_a_changed_attribution_token_is_refused(place: int) -> None:
+    token_ = signer().attribution_token("r", PLAN, ["a"])
+    changed = list(token_)
+    changed[place] = "A" if changed[place] != "A" else "g"
+    with pytest.raises(AttributionTokenInvalidError):
+        signer().read_attribution_token("".join(changed))
+
+
+@pytest.mark.parametrize("other", ["", "nonsense", "é", token(), signer().watch_token(b"x")])
+def test_what_is_no_attribution_token_is_refused(other: str) -> None:
+    with pytest.raises(AttributionTokenInvalidError):
+        signer().read_attribution_token(other)
+
+
+def test_an_attribution_token_of_another_tenant_is_refused() -> None:
+    with pytest.raises(AttributionTokenInvalidError):
+        signer().read_attribution_token(signer().for_tenant("red").attribution_token("r", PLAN, ["a"]))
+
+
+def test_an_attribution_token_expires() -> None:
+    clock = Clock()
+    token_ = signer(clock).attribution_token("r", PLAN, ["a"])
+    clock.now_s += ATTRIBUTION_LIFETIME_S
+    assert signer(clock).read_attribution_token(token_).shows("a")
+    clock.now_s += 1
+    with pytest.raises(AttributionTokenExpiredError):
+        signer(clock).read_attribution_token(token_)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from gistwire.v1 import events_pb2
-from gistwire_indexer.embedded import EmbeddedIndex
+from gistwire_indexer.embedded import EmbeddedIndex, EmbeddedUserEvents
 from gistwire_indexer.errors import IndexUnavailableError
 from gistwire_indexer.filter import parse_filter
 from gistwire_indexer.index import ArticleToIndex
@@ -286,9 +286,9 @@ async def test_near_duplicates_collapse_under_the_best(bench: Bench) -> None:
     assert "copy" not in hits(events)
 
 
-async def test_interests_are_a_signal_and_profiles_are_not_there_yet(bench: Bench) -> None:
-    events = await search(bench, bench.planning(interests=("auction",), user_id="u"))
-    assert degradations(events) == {("PERSONALIZE", "NOT_AVAILABLE", "NOT_PERSONALIZED")}
+async def test_stated_interests_are_a_signal(bench: Bench) -> None:
+    events = await search(bench, bench.planning(interests=("auction",)))
+    assert degradations(events) == set()
     interest = {key: hit.signals.interest for key, hit in hits(events).items()}
     others = await search(bench, bench.planning(top_k=8, interests=("auction",)))
     assert max(hits(others).values(), key=lambda hit: hit.signals.interest).article.id == "a7"
@@ -373,6 +373,7 @@ def test_every_search_keeps_the_protocol(
     async def run() -> None:
         encoder = ScriptedEncoder(dimension=16)
         index = await EmbeddedIndex.open(folder, model=encoder.model, dimension=16)
+        users = await EmbeddedUserEvents.open(folder)
         try:
             vectors = await encoder.encode([article.text for article in ARTICLES])
             await index.write([ArticleToIndex(*each) for each in zip(ARTICLES, vectors, strict=True)])
@@ -381,14 +382,15 @@ def test_every_search_keeps_the_protocol(
             engines = Engines(
                 ServerConfig(data_dir=Path("unused")),
                 index,
+                users,
                 encoder,
                 ScriptedSummarizer(scripts=scripted),
                 Scorer(),
                 TokenSigner(b"k" * 32, lifetime_s=600),
             )
-            bench = Bench(engines, encoder, ScriptedSummarizer(), index, PLAN)
+            bench = Bench(engines, encoder, ScriptedSummarizer(), index, users, PLAN)
             plan = bench.summarizing(mode=mode)
-            plan = Bench(engines, encoder, ScriptedSummarizer(), index, plan).planning(top_k=top_k)
+            plan = Bench(engines, encoder, ScriptedSummarizer(), index, users, plan).planning(top_k=top_k)
             events = []
             async for event in search_events(plan, engines, request_id="r"):
                 events.append(event)
@@ -397,5 +399,6 @@ def test_every_search_keeps_the_protocol(
             check_protocol(events)
         finally:
             await index.close()
+            await users.close()
 
     asyncio.run(run())

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,6 +57,15 @@ def test_a_hit_without_summary_stands_in_with_its_article() -> None:
     late = signals("h1", 0.5, dense=0.9)
     summarized = signals("h2", 0.5, dense=0.9, query_similarity=0.7)
     assert ids(rank([summarized, late], WEIGHTS)) == ["h1", "h2"]
+
+
+def test_what_all_users_think_counts_where_it_has_a_weight() -> None:
+    hits = [signals("h1"), signals("h2", popularity=1.0), signals("h3", collaborative=1.0)]
+    weights = replace(WEIGHTS, popularity=0.2, collaborative=0.3)
+    assert ids(rank(hits, weights)) == ["h3", "h2", "h1"]
+    assert ids(rank(hits, WEIGHTS)) == ["h1", "h2", "h3"]
+    (shown, *_) = ranking_event(rank(hits, weights), final=True).order
+    assert shown.signals.collaborative == 1.0
 
 
 def test_interest_lifts_a_hit() -> None:

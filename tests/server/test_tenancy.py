@@ -26,6 +26,7 @@ async def target(bench: Bench) -> AsyncGenerator[str, None]:
     engines = Engines(
         ServerConfig(data_dir=bench.engines.config.data_dir, listen="unix", tenants=("red", "blue")),
         bench.index,
+        bench.users,
         bench.encoder,
         bench.summarizer,
         bench.engines.scorer,

@@ -1,11 +1,17 @@
 from pathlib import Path
 
 import pytest
-from gistwire.v1 import search_pb2, specs_pb2
+from gistwire.v1 import recommendation_pb2, search_pb2, specs_pb2
 from gistwire_server.config import RetrievalConfig, ServerConfig
 from gistwire_server.errors import InvalidRequestError
 from gistwire_server.plan import SummaryMode
-from gistwire_server.validation import check_article_id, normalize_query, plan_search, plan_stream_search
+from gistwire_server.validation import (
+    check_article_id,
+    normalize_query,
+    plan_recommendation,
+    plan_search,
+    plan_stream_search,
+)
 from google.protobuf.duration_pb2 import Duration
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,3 +141,69 @@ def test_the_plan_is_shown_with_all_defaults() -> None:
     assert shown.retrieval.depth == 42
     assert shown.rank.weights.HasField("query_similarity")
     assert shown.deadline.seconds == 2
+
+
+Recommend = recommendation_pb2.StreamRecommendRequest
+
+
+def test_a_recommendation_has_defaults_of_its_own() -> None:
+    plan = plan_recommendation(Recommend(user_id="u"), CONFIG, None)
+    personal = CONFIG.personal
+    assert (plan.search.user_id, plan.search.query, plan.search.top_k) == ("u", "", 10)
+    assert plan.exploration == personal.exploration
+    weights = plan.search.rank.weights
+    assert (weights.interest, weights.redundancy) == (personal.interest_weight, personal.redundancy_weight)
+    assert (weights.popularity, weights.collaborative) == (CONFIG.rank.popularity, CONFIG.rank.collaborative)
+    searched = plan_stream_search(Request(query="q"), CONFIG, None).rank.weights
+    assert (searched.interest, searched.redundancy) == (CONFIG.rank.interest, CONFIG.rank.redundancy)
+
+
+def test_what_a_recommendation_is_given_is_kept_zero_included() -> None:
+    request = Recommend(
+        user_id="u",
+        filter='source = "x"',
+        top_k=100,
+        exploration=0,
+        rank=specs_pb2.RankSpec(weights=specs_pb2.RankWeights(interest=0, collaborative=3)),
+    )
+    plan = plan_recommendation(request, CONFIG, 4.0)
+    assert (str(plan.search.filter), plan.search.top_k, plan.exploration) == ('source = "x"', 100, 0.0)
+    weights = plan.search.rank.weights
+    assert (weights.interest, weights.collaborative, plan.search.deadline_s) == (0.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "fields"),
+    [
+        ({"user_id": ""}, ["user_id"]),
+        ({"user_id": "u" * 129}, ["user_id"]),
+        ({"filter": "sourc = x"}, ["filter"]),
+        ({"top_k": 101}, ["top_k"]),
+        ({"top_k": -1}, ["top_k"]),
+        ({"exploration": -0.1}, ["exploration"]),
+        ({"exploration": 1.1}, ["exploration"]),
+        ({"exploration": float("nan")}, ["exploration"]),
+        ({"summary": specs_pb2.SummarySpec(candidates=9)}, ["summary.candidates"]),
+        (
+            {"rank": specs_pb2.RankSpec(weights=specs_pb2.RankWeights(popularity=-1))},
+            ["rank.weights.popularity"],
+        ),
+        ({"user_id": "", "top_k": 1_000, "exploration": 2}, ["top_k", "user_id", "exploration"]),
+    ],
+)
+def test_a_field_of_a_recommendation_beyond_its_limit_is_named(
+    request_fields: dict[str, object], fields: list[str]
+) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        plan_recommendation(Recommend(**{"user_id": "u", **request_fields}), CONFIG, None)  # type: ignore[arg-type]
+    assert [violation.field for violation in refused.value.violations] == fields
+
+
+def test_a_recommendation_is_ranked_by_something() -> None:
+    nothing = specs_pb2.RankWeights(recency=0, interest=0, source_quality=0, popularity=0, collaborative=0)
+    request = Recommend(user_id="u", rank=specs_pb2.RankSpec(weights=nothing))
+    with pytest.raises(InvalidRequestError, match=r"rank\.weights"):
+        plan_recommendation(request, CONFIG, None)
+    nothing.popularity = 1
+    request.rank.weights.CopyFrom(nothing)
+    assert plan_recommendation(request, CONFIG, None).search.rank.weights.popularity == 1

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from gistwire.v1 import events_pb2
@@ -16,6 +16,7 @@ from gistwire_indexer.elasticsearch import ElasticsearchSettings, ElasticsearchS
 from gistwire_indexer.embedded import EmbeddedIndex
 from gistwire_indexer.filter import Filter
 from gistwire_indexer.index import ArticleIndex, ArticleToIndex
+from gistwire_indexer.user_events import UserEventStore
 from gistwire_models.scripted import ScriptedEncoder, ScriptedSummarizer
 from gistwire_server.article_feed import ArticleFeed
 from gistwire_server.config import ServerConfig
@@ -129,6 +130,8 @@ class Replica:
         self.engines = Engines(
             config=self.config,
             index=self.index,
+            # A watch knows no users.
+            user_events=cast(UserEventStore, None),
             encoder=ENCODER,
             summarizer=self.summarizer,
             scorer=Scorer(),

@@ -18,6 +18,7 @@ _COMMANDS = {
     "encoder-evaluate": "Compare an exported text encoder with the one it came from.",
     "evaluate": "Compare summarizers with baselines on what people wrote.",
     "scorer": "Fit the scorer that chooses among candidate summaries.",
+    "topics": "Fit the classifier of news categories on the encoder's embeddings.",
     "export": "Convert a trained model to a folder that is served.",
     "promote": "Have an exported summarizer served, if it is good enough.",
     "refresh": "Train the served summarizer on with new pairs.",

@@ -1,4 +1,4 @@
-"""`LiveView`: a search as it happens in a terminal. `views.open_view` chooses it."""
+"""`LiveView`: a search, or a recommendation, as it happens in a terminal. `views.open_view` chooses it."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from gistwire.v1 import search_pb2
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.segment import Segment
@@ -17,7 +16,7 @@ from rich.text import Text
 
 from gistwire_client.terminal import wording
 from gistwire_client.terminal.highlighting import HighlightedText
-from gistwire_client.terminal.search_state import SearchState, ShownHit
+from gistwire_client.terminal.search_state import SearchState, ShownEvent, ShownHit
 
 _REFRESHES_PER_SECOND = 12
 
@@ -42,13 +41,14 @@ class LiveView:
 
     Args:
         console: the terminal.
+        title: stands above the hits where there is no query; safe to show.
         now: gives the present, for the age of articles.
     """
 
-    def __init__(self, console: Console, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, console: Console, *, title: str = "", now: Callable[[], datetime] = _utc_now) -> None:
         self._console = console
         self._now = now
-        self._state = SearchState()
+        self._state = SearchState(query=title)
         # Rich draws in a thread of its own.
         self._lock = threading.Lock()
         self._live = Live(
@@ -71,7 +71,7 @@ class LiveView:
         if self._state.hits or self._state.completed:
             self._console.print(render_search(self._state, now=self._now()))
 
-    def show(self, event: search_pb2.StreamSearchResponse) -> None:
+    def show(self, event: ShownEvent) -> None:
         """Takes the next event; it is drawn with the next refresh."""
         with self._lock:
             self._state.apply(event)
@@ -140,6 +140,7 @@ def _about(hit: ShownHit, now: datetime) -> Text:
     if hit.summary is not None:
         parts.append(wording.summary_origin(hit.summary.origin))
         parts.append("stored" if hit.summary.stored else "")
+    parts.append(hit.reason)
     return Text(" · ".join(filter(None, parts)), style=_DIM)
 
 

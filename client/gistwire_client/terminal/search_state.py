@@ -1,12 +1,15 @@
-"""`SearchState`: what a search has shown so far. The views draw it; every text in it is safe to show."""
+"""`SearchState`: what a search or a recommendation has shown so far, for the views; its texts are safe to show."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from gistwire.v1 import events_pb2, search_pb2
+from gistwire.v1 import events_pb2, recommendation_pb2, search_pb2
 
+from gistwire_client.terminal import wording
 from gistwire_client.terminal.highlighting import HighlightedText, folded_with_highlights
 from gistwire_client.terminal.safe_text import folded, printable
+
+ShownEvent = search_pb2.StreamSearchResponse | recommendation_pb2.StreamRecommendResponse
 
 
 @dataclass(slots=True)
@@ -24,6 +27,7 @@ class ShownHit:
         draft: the summary as far as it is written.
         summary: the chosen summary; None until it is known.
         failure: why there is no summary; empty unless it failed.
+        reason: why it is recommended; empty in a search.
     """
 
     highlighted_headline: HighlightedText
@@ -36,6 +40,7 @@ class ShownHit:
     draft: str = ""
     summary: "ShownSummary | None" = None
     failure: str = ""
+    reason: str = ""
 
     @property
     def headline(self) -> str:
@@ -73,7 +78,7 @@ class SearchState:
     """What a search has shown so far. `apply` takes the events in their order.
 
     Attributes:
-        query: what is searched for.
+        query: what is searched for; for whom, in a recommendation.
         hits: the hits by their identifiers.
         order: identifiers of all hits, best first.
         final: whether the order will not change any more.
@@ -91,11 +96,14 @@ class SearchState:
         """Number of hits whose summary is chosen or has failed."""
         return sum(hit.settled for hit in self.hits.values())
 
-    def apply(self, event: search_pb2.StreamSearchResponse) -> None:
+    def apply(self, event: ShownEvent) -> None:
         """Takes an event. What it says of unknown hits, which the protocol does not allow, is passed over."""
+        if isinstance(event, recommendation_pb2.StreamRecommendResponse) and event.HasField("reasons"):
+            self._explain(event.reasons)
+            return
         match event.WhichOneof("event"):
             case "started":
-                self.query = folded(event.started.plan.query)
+                self.query = folded(event.started.plan.query) or self.query
             case "hits":
                 self._show_hits(event.hits)
             case "summary_delta":
@@ -121,6 +129,14 @@ class SearchState:
         for found_rank, hit in enumerate(hits.hits, start=1):
             self.hits[hit.hit_id] = shown_hit(hit, found_rank)
         self.order = list(self.hits)
+
+    def _explain(self, reasons: recommendation_pb2.RecommendationReasons) -> None:
+        tags = {each.interest_id: folded(each.tag) for each in reasons.interests}
+        for each in reasons.reasons:
+            if hit := self.hits.get(each.hit_id):
+                hit.reason = wording.recommended(
+                    each, headline=folded(each.history_headline), tag=tags.get(each.interest_id, "")
+                )
 
     def _rank(self, ranking: events_pb2.Ranking) -> None:
         ranked = dict.fromkeys(each.hit_id for each in ranking.order if each.hit_id in self.hits)

@@ -1,11 +1,10 @@
-"""The three ways to show a search: `open_view` chooses one."""
+"""The three ways to show a search or a recommendation: `open_view` chooses one."""
 
 import sys
 from types import TracebackType
 from typing import Protocol, Self
 
 import click
-from gistwire.v1 import search_pb2
 from google.protobuf.json_format import MessageToJson, SerializeToJsonError
 from google.protobuf.message import Message
 from rich.console import Console
@@ -13,8 +12,8 @@ from rich.console import Console
 from gistwire_client.errors import CallFailedError
 from gistwire_client.terminal import wording
 from gistwire_client.terminal.live_view import LiveView
-from gistwire_client.terminal.safe_text import escaped
-from gistwire_client.terminal.search_state import SearchState, ShownHit
+from gistwire_client.terminal.safe_text import escaped, folded
+from gistwire_client.terminal.search_state import SearchState, ShownEvent, ShownHit
 
 
 class SearchView(Protocol):
@@ -26,17 +25,22 @@ class SearchView(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
-    def show(self, event: search_pb2.StreamSearchResponse) -> None:
+    def show(self, event: ShownEvent) -> None:
         """Takes the next event."""
         ...
 
 
-def open_view(*, as_json: bool) -> SearchView:
-    """JSON lines if they are asked for, else a live view in a terminal, else plain lines."""
+def open_view(*, as_json: bool, title: str = "") -> SearchView:
+    """JSON lines if they are asked for, else a live view in a terminal, else plain lines.
+
+    Args:
+        as_json: whether JSON lines are asked for.
+        title: stands above a live view where there is no query.
+    """
     if as_json:
         return JsonView()
     if sys.stdout.isatty():
-        return LiveView(Console(highlight=False, markup=False, emoji=False))
+        return LiveView(Console(highlight=False, markup=False, emoji=False), title=folded(title))
     return PlainView()
 
 
@@ -55,7 +59,7 @@ class _LineView:
 class JsonView(_LineView):
     """Writes each event as a line of proto3 JSON."""
 
-    def show(self, event: search_pb2.StreamSearchResponse) -> None:
+    def show(self, event: ShownEvent) -> None:
         """Writes the event."""
         write_json_line(event)
 
@@ -66,7 +70,7 @@ class PlainView(_LineView):
     def __init__(self) -> None:
         self._state = SearchState()
 
-    def show(self, event: search_pb2.StreamSearchResponse) -> None:
+    def show(self, event: ShownEvent) -> None:
         """Writes what the event adds, if anything."""
         self._state.apply(event)
         match event.WhichOneof("event"):
@@ -103,9 +107,9 @@ def _origin(hit: ShownHit) -> str:
 
 
 def _describe(hit: ShownHit) -> str:
-    """Where the article is from, and where its summary."""
+    """Where the article is from, where its summary, and why it is recommended."""
     summary = wording.summary_origin(hit.summary.origin) if hit.summary is not None else ""
-    return " · ".join(filter(None, [_origin(hit), summary]))
+    return " · ".join(filter(None, [_origin(hit), summary, hit.reason]))
 
 
 def _text(hit: ShownHit) -> str:

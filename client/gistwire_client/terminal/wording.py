@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from gistwire.v1 import events_pb2, search_pb2
+from gistwire.v1 import events_pb2, recommendation_pb2, search_pb2
 from google.protobuf.duration_pb2 import Duration
 
 _STAGES: Final = {
@@ -13,6 +13,8 @@ _STAGES: Final = {
     events_pb2.StageTime.SCORE: "scores",
     events_pb2.StageTime.RANK: "ranking",
     events_pb2.StageTime.PERSONALIZE: "personalization",
+    events_pb2.StageTime.CLUSTER: "stories",
+    events_pb2.StageTime.DIGEST: "digest",
 }
 
 _REASONS: Final = {
@@ -20,6 +22,7 @@ _REASONS: Final = {
     events_pb2.Degraded.BACKEND_DOWN: "a backend does not answer",
     events_pb2.Degraded.OVERLOAD: "too much work is under way",
     events_pb2.Degraded.NOT_AVAILABLE: "this deployment lacks what was asked for",
+    events_pb2.Degraded.TOO_MANY_ARTICLES: "there are too many articles",
 }
 
 _ORIGINS = {events_pb2.Summary.GENERATED: "written", events_pb2.Summary.EXTRACTED: "extracted"}
@@ -32,7 +35,12 @@ _ACTIONS: Final = {
     events_pb2.Degraded.HEADLINE: "headlines instead of summaries",
     events_pb2.Degraded.UNSCORED: "summaries chosen without scores",
     events_pb2.Degraded.NOT_PERSONALIZED: "ranked without the user's profile",
+    events_pb2.Degraded.NEWEST_ARTICLES: "the newest articles only",
+    events_pb2.Degraded.NO_DIGEST: "topics without digests",
 }
+
+_MAX_REASON_CHARACTERS = 60
+"""Of a headline or tag that is told as a reason."""
 
 
 def age(published: datetime, now: datetime) -> str:
@@ -73,6 +81,25 @@ def summary_origin(origin: events_pb2.Summary.Origin.ValueType) -> str:
     return _ORIGINS.get(origin, "")
 
 
+def recommended(reason: recommendation_pb2.RecommendationReason, *, headline: str, tag: str) -> str:
+    """Why an article is recommended.
+
+    Args:
+        reason: why.
+        headline: that of the article in the user's history, safe to show; empty if there is none.
+        tag: the words of the interest, likewise.
+    """
+    if reason.exploration:
+        return "to explore"
+    if headline:
+        return f"because you read “{_shortened(headline)}”"
+    if tag:
+        return f"tag: {_shortened(tag)}"
+    if reason.collaborative:
+        return "liked by readers like you"
+    return "popular" if reason.popular else "new"
+
+
 def completed(event: events_pb2.Completed) -> str:
     """Timings and counts of a search, in a line."""
     parts = [counted(event.hit_count, "hit") if event.hit_count else "nothing found"]
@@ -88,10 +115,43 @@ def completed(event: events_pb2.Completed) -> str:
     return " · ".join(parts)
 
 
+def digest_completed(event: events_pb2.Completed) -> str:
+    """Timings and counts of a digest, in a line."""
+    parts = [counted(event.hit_count, "article") if event.hit_count else "nothing found"]
+    if event.HasField("time_to_first_summary"):
+        parts.append(f"first sentence {_duration(event.time_to_first_summary)}")
+    elif event.hit_count:
+        parts.append("nothing to say that they support")
+    parts.append(f"total {_duration(event.total)}")
+    return " · ".join(parts)
+
+
+def topics_completed(event: events_pb2.Completed) -> str:
+    """Timings and counts of topics, in a line."""
+    parts = [counted(event.hit_count, "topic") if event.hit_count else "no story of more than one article"]
+    if event.hit_count:
+        parts.append(f"first topic {_duration(event.time_to_first_hit)}")
+    if event.HasField("time_to_first_summary"):
+        parts.append(f"first digest {_duration(event.time_to_first_summary)}")
+    parts.append(f"total {_duration(event.total)}")
+    return " · ".join(parts)
+
+
+def momentum(value: float) -> str:
+    """How a story grows: 1 is even over the window."""
+    if value >= 1.5:
+        return "growing"
+    return "fading" if value < 0.5 else "steady"
+
+
 def caught_up(event: search_pb2.CaughtUp) -> str:
     """That the past of a watch is over."""
     past = counted(event.past_hit_count, "past hit") if event.past_hit_count else "no past hits"
     return f"{past}; waiting for new ones"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_REASON_CHARACTERS else f"{text[: _MAX_REASON_CHARACTERS - 1].rstrip()}…"
 
 
 def _duration(duration: Duration) -> str:

@@ -14,7 +14,12 @@ _KEEP_ALIVE = "10m"
 
 
 async def scan_documents(
-    client: AsyncElasticsearch, index: str, query: dict[str, Any], *, fields: Sequence[str] | None = None
+    client: AsyncElasticsearch,
+    index: str,
+    query: dict[str, Any],
+    *,
+    fields: Sequence[str] | None = None,
+    page_size: int = _PAGE_SIZE,
 ) -> AsyncGenerator[list[dict[str, Any]], None]:
     """Yields pages of the `_source` of documents that match a query.
 
@@ -23,6 +28,7 @@ async def scan_documents(
         index: index or alias.
         query: which documents.
         fields: fields of them; None for all.
+        page_size: documents on a page; fewer on the last.
 
     Raises:
         IndexUnavailableError: the cluster does not answer.
@@ -39,7 +45,7 @@ async def scan_documents(
                     query=query,
                     sort=["_shard_doc"],
                     search_after=after,
-                    size=_PAGE_SIZE,
+                    size=page_size,
                     source_includes=None if fields is None else list(fields),
                     track_total_hits=False,
                 )

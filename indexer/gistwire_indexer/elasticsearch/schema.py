@@ -15,9 +15,13 @@ from gistwire_indexer.elasticsearch.connection import ElasticsearchSettings
 SCHEMA_VERSION = 1
 """To be raised whenever a mapping changes, or `analyze` comes to give other terms."""
 
+USERS_SCHEMA_VERSION = 1
+"""To be raised whenever the mapping of the users' indices changes."""
+
 _KEYWORD = {"type": "keyword"}
 _KEPT_ONLY = {"type": "keyword", "index": False, "doc_values": False}
 _INSTANT = {"type": "long"}
+_NUMBER = {"type": "double"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,16 @@ class IndexNames:
     def deletions(self) -> str:
         """Index of what was deleted, for a rebuild that is under way."""
         return f"{self.prefix}.{self.tenant}.deletions"
+
+    @property
+    def user_events(self) -> str:
+        """Index of what users did, a document for each event."""
+        return f"{self.prefix}.{self.tenant}.user_events"
+
+    @property
+    def users(self) -> str:
+        """Index of what users say of themselves, a document for each who said anything."""
+        return f"{self.prefix}.{self.tenant}.users"
 
     def articles(self, number: int) -> str:
         """Name of the index of articles that was made as the `number`-th."""
@@ -153,6 +167,35 @@ def summary_mapping() -> dict[str, Any]:
 def deletion_mapping() -> dict[str, Any]:
     """The mapping of the index of deletions."""
     return {"dynamic": "strict", "properties": {"deleted": _INSTANT}}
+
+
+def user_event_mapping() -> dict[str, Any]:
+    """The mapping of the index of user events; `weight` and `opinion` are as the functions of user_events.py."""
+    return {
+        "dynamic": "strict",
+        "_meta": {"schema_version": USERS_SCHEMA_VERSION},
+        "properties": {
+            "event_id": _KEYWORD,
+            "user_id": _KEYWORD,
+            "article_id": _KEYWORD,
+            "kind": _KEPT_ONLY,
+            "occurred": _INSTANT,
+            "rating": {**_NUMBER, "index": False, "doc_values": False},
+            "request_id": _KEPT_ONLY,
+            "weight": _NUMBER,
+            "opinion": _NUMBER,
+        },
+    }
+
+
+def user_mapping() -> dict[str, Any]:
+    """The mapping of the index of users."""
+    return {"dynamic": "strict", "properties": {"user_id": _KEYWORD, "tags": _KEPT_ONLY}}
+
+
+def user_index_settings(settings: ElasticsearchSettings) -> dict[str, Any]:
+    """Settings of the users' indices, in which a merge that expunges deletions leaves none out."""
+    return {**index_settings(settings), "merge.policy.expunge_deletes_allowed": 0}
 
 
 def index_settings(settings: ElasticsearchSettings) -> dict[str, Any]:

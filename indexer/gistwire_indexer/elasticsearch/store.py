@@ -8,13 +8,18 @@ from gistwire_models.encoder import ModelVersion
 from gistwire_indexer.elasticsearch.connection import ElasticsearchSettings, connect, explained_errors
 from gistwire_indexer.elasticsearch.index import ElasticsearchIndex
 from gistwire_indexer.elasticsearch.schema import (
+    USERS_SCHEMA_VERSION,
     IndexNames,
     Schema,
     article_mapping,
     deletion_mapping,
     index_settings,
     summary_mapping,
+    user_event_mapping,
+    user_index_settings,
+    user_mapping,
 )
+from gistwire_indexer.elasticsearch.user_events import ElasticsearchUserEvents
 from gistwire_indexer.errors import IndexFormatError, IndexUnavailableError
 from gistwire_indexer.index import check_tenant
 
@@ -43,6 +48,7 @@ class ElasticsearchStore:
         self.settings = settings
         self.schema = Schema.current(model, dimension)
         self._indices: dict[str, ElasticsearchIndex] = {}
+        self._user_events: dict[str, ElasticsearchUserEvents] = {}
         self._opening = asyncio.Lock()
         self._closed = False
 
@@ -69,6 +75,20 @@ class ElasticsearchStore:
                     patience_s=self.settings.write_patience_s,
                 )
             return self._indices[name]
+
+    async def user_events(self, name: str) -> ElasticsearchUserEvents:
+        """As `ArticleStore.user_events`."""
+        names = self.names(name)
+        async with self._opening:
+            if self._closed:
+                raise IndexUnavailableError("the indices were closed")
+            if name not in self._user_events:
+                with explained_errors():
+                    await self._ensure_user_indices(names)
+                self._user_events[name] = ElasticsearchUserEvents(
+                    self.client, names, patience_s=self.settings.write_patience_s
+                )
+            return self._user_events[name]
 
     async def tenants(self) -> list[str]:
         """Returns the names of the tenants that have indices.
@@ -100,7 +120,10 @@ class ElasticsearchStore:
     async def close(self) -> None:
         """As `ArticleStore.close`."""
         self._closed = True
-        await asyncio.gather(*(index.close() for index in self._indices.values()))
+        await asyncio.gather(
+            *(index.close() for index in self._indices.values()),
+            *(users.close() for users in self._user_events.values()),
+        )
         await self.client.close()
 
     async def _open(self, names: IndexNames) -> None:
@@ -120,14 +143,33 @@ class ElasticsearchStore:
                 names.articles(1), article_mapping(self.schema), aliases={names.read: {}, names.write: {}}
             )
 
+    async def _ensure_user_indices(self, names: IndexNames) -> None:
+        settings = user_index_settings(self.settings)
+        await self._create(names.users, user_mapping(), settings=settings)
+        await self._create(names.user_events, user_event_mapping(), settings=settings)
+        response = await self.client.indices.get_mapping(index=names.user_events)
+        version = int(response[names.user_events]["mappings"].get("_meta", {}).get("schema_version", 0))
+        if version != USERS_SCHEMA_VERSION:
+            raise IndexFormatError(
+                f"the users' index has schema {version}; this version of Gistwire knows {USERS_SCHEMA_VERSION}"
+            )
+
     async def _create(
-        self, name: str, mapping: dict[str, object], *, aliases: dict[str, dict[str, object]] | None = None
+        self,
+        name: str,
+        mapping: dict[str, object],
+        *,
+        aliases: dict[str, dict[str, object]] | None = None,
+        settings: dict[str, object] | None = None,
     ) -> None:
         if await self.client.indices.exists(index=name):
             return
         try:
             await self.client.indices.create(
-                index=name, mappings=mapping, settings=index_settings(self.settings), aliases=aliases or {}
+                index=name,
+                mappings=mapping,
+                settings=settings or index_settings(self.settings),
+                aliases=aliases or {},
             )
         except BadRequestError as error:
             if error.error != _ALREADY_THERE:

@@ -2,5 +2,6 @@
 
 from gistwire_indexer.embedded.index import EmbeddedIndex
 from gistwire_indexer.embedded.store import EmbeddedStore
+from gistwire_indexer.embedded.user_events import EmbeddedUserEvents
 
-__all__ = ["EmbeddedIndex", "EmbeddedStore"]
+__all__ = ["EmbeddedIndex", "EmbeddedStore", "EmbeddedUserEvents"]

@@ -90,11 +90,11 @@ def write_transaction(connection: sqlite3.Connection) -> Iterator[None]:
             raise
 
 
-def create_file(folder: Path) -> Path:
+def create_file(folder: Path, name: str = FILE_NAME) -> Path:
     """Makes the folder (mode 0700) and an empty file (0600) where they are missing; returns the file."""
     with explained_errors():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / FILE_NAME
+        path = folder / name
         # SQLite gives its journal files the mode of the main file.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         return path

@@ -6,6 +6,7 @@ from pathlib import Path
 from gistwire_models.encoder import ModelVersion
 
 from gistwire_indexer.embedded.index import EmbeddedIndex
+from gistwire_indexer.embedded.user_events import EmbeddedUserEvents
 from gistwire_indexer.errors import IndexUnavailableError
 from gistwire_indexer.index import DEFAULT_TENANT, check_tenant
 
@@ -26,6 +27,7 @@ class EmbeddedStore:
         self._model = model
         self._dimension = dimension
         self._indices: dict[str, EmbeddedIndex] = {}
+        self._user_events: dict[str, EmbeddedUserEvents] = {}
         self._opening = asyncio.Lock()
         self._closed = False
 
@@ -41,11 +43,23 @@ class EmbeddedStore:
                 )
             return self._indices[name]
 
+    async def user_events(self, name: str) -> EmbeddedUserEvents:
+        """As `ArticleStore.user_events`."""
+        async with self._opening:
+            if self._closed:
+                raise IndexUnavailableError("the indices were closed")
+            if name not in self._user_events:
+                self._user_events[name] = await EmbeddedUserEvents.open(self._folder_of(check_tenant(name)))
+            return self._user_events[name]
+
     async def close(self) -> None:
         """As `ArticleStore.close`."""
         async with self._opening:
             self._closed = True
-            await asyncio.gather(*(index.close() for index in self._indices.values()))
+            await asyncio.gather(
+                *(index.close() for index in self._indices.values()),
+                *(users.close() for users in self._user_events.values()),
+            )
 
     def _folder_of(self, name: str) -> Path:
         return self._folder if name == DEFAULT_TENANT else self._folder / _TENANTS_FOLDER / name

@@ -334,6 +334,8 @@ class Signals(_message.Message):
     REDUNDANCY_FIELD_NUMBER: _builtins.int
     LEXICAL_RANK_FIELD_NUMBER: _builtins.int
     DENSE_RANK_FIELD_NUMBER: _builtins.int
+    POPULARITY_FIELD_NUMBER: _builtins.int
+    COLLABORATIVE_FIELD_NUMBER: _builtins.int
     lexical: _builtins.float
     """BM25 score, divided by the best one of this search."""
     dense: _builtins.float
@@ -354,6 +356,10 @@ class Signals(_message.Message):
     """Rank in the lexical list, from 1; absent if the article is not in it."""
     dense_rank: _builtins.int
     """Rank in the dense list, from 1; absent if the article is not in it."""
+    popularity: _builtins.float
+    """How much the article was read and liked lately, by all users; in recommendations."""
+    collaborative: _builtins.float
+    """How users who rate alike rated it; in recommendations, where there are ratings enough."""
     def __init__(
         self,
         *,
@@ -367,11 +373,15 @@ class Signals(_message.Message):
         redundancy: _builtins.float | None = ...,
         lexical_rank: _builtins.int | None = ...,
         dense_rank: _builtins.int | None = ...,
+        popularity: _builtins.float | None = ...,
+        collaborative: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_dense", b"_dense", "_dense_rank", b"_dense_rank", "_fusion", b"_fusion", "_interest", b"_interest", "_lexical", b"_lexical", "_lexical_rank", b"_lexical_rank", "_query_similarity", b"_query_similarity", "_recency", b"_recency", "_redundancy", b"_redundancy", "_source_quality", b"_source_quality", "dense", b"dense", "dense_rank", b"dense_rank", "fusion", b"fusion", "interest", b"interest", "lexical", b"lexical", "lexical_rank", b"lexical_rank", "query_similarity", b"query_similarity", "recency", b"recency", "redundancy", b"redundancy", "source_quality", b"source_quality"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative", "_dense", b"_dense", "_dense_rank", b"_dense_rank", "_fusion", b"_fusion", "_interest", b"_interest", "_lexical", b"_lexical", "_lexical_rank", b"_lexical_rank", "_popularity", b"_popularity", "_query_similarity", b"_query_similarity", "_recency", b"_recency", "_redundancy", b"_redundancy", "_source_quality", b"_source_quality", "collaborative", b"collaborative", "dense", b"dense", "dense_rank", b"dense_rank", "fusion", b"fusion", "interest", b"interest", "lexical", b"lexical", "lexical_rank", b"lexical_rank", "popularity", b"popularity", "query_similarity", b"query_similarity", "recency", b"recency", "redundancy", b"redundancy", "source_quality", b"source_quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dense", b"_dense", "_dense_rank", b"_dense_rank", "_fusion", b"_fusion", "_interest", b"_interest", "_lexical", b"_lexical", "_lexical_rank", b"_lexical_rank", "_query_similarity", b"_query_similarity", "_recency", b"_recency", "_redundancy", b"_redundancy", "_source_quality", b"_source_quality", "dense", b"dense", "dense_rank", b"dense_rank", "fusion", b"fusion", "interest", b"interest", "lexical", b"lexical", "lexical_rank", b"lexical_rank", "query_similarity", b"query_similarity", "recency", b"recency", "redundancy", b"redundancy", "source_quality", b"source_quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative", "_dense", b"_dense", "_dense_rank", b"_dense_rank", "_fusion", b"_fusion", "_interest", b"_interest", "_lexical", b"_lexical", "_lexical_rank", b"_lexical_rank", "_popularity", b"_popularity", "_query_similarity", b"_query_similarity", "_recency", b"_recency", "_redundancy", b"_redundancy", "_source_quality", b"_source_quality", "collaborative", b"collaborative", "dense", b"dense", "dense_rank", b"dense_rank", "fusion", b"fusion", "interest", b"interest", "lexical", b"lexical", "lexical_rank", b"lexical_rank", "popularity", b"popularity", "query_similarity", b"query_similarity", "recency", b"recency", "redundancy", b"redundancy", "source_quality", b"source_quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collaborative: _TypeAlias = _typing.Literal["collaborative"]  # noqa: Y015
+    _WhichOneofArgType__collaborative: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative"]  # noqa: Y015
     _WhichOneofReturnType__dense: _TypeAlias = _typing.Literal["dense"]  # noqa: Y015
     _WhichOneofArgType__dense: _TypeAlias = _typing.Literal["_dense", b"_dense"]  # noqa: Y015
     _WhichOneofReturnType__dense_rank: _TypeAlias = _typing.Literal["dense_rank"]  # noqa: Y015
@@ -384,6 +394,8 @@ class Signals(_message.Message):
     _WhichOneofArgType__lexical: _TypeAlias = _typing.Literal["_lexical", b"_lexical"]  # noqa: Y015
     _WhichOneofReturnType__lexical_rank: _TypeAlias = _typing.Literal["lexical_rank"]  # noqa: Y015
     _WhichOneofArgType__lexical_rank: _TypeAlias = _typing.Literal["_lexical_rank", b"_lexical_rank"]  # noqa: Y015
+    _WhichOneofReturnType__popularity: _TypeAlias = _typing.Literal["popularity"]  # noqa: Y015
+    _WhichOneofArgType__popularity: _TypeAlias = _typing.Literal["_popularity", b"_popularity"]  # noqa: Y015
     _WhichOneofReturnType__query_similarity: _TypeAlias = _typing.Literal["query_similarity"]  # noqa: Y015
     _WhichOneofArgType__query_similarity: _TypeAlias = _typing.Literal["_query_similarity", b"_query_similarity"]  # noqa: Y015
     _WhichOneofReturnType__recency: _TypeAlias = _typing.Literal["recency"]  # noqa: Y015
@@ -392,6 +404,8 @@ class Signals(_message.Message):
     _WhichOneofArgType__redundancy: _TypeAlias = _typing.Literal["_redundancy", b"_redundancy"]  # noqa: Y015
     _WhichOneofReturnType__source_quality: _TypeAlias = _typing.Literal["source_quality"]  # noqa: Y015
     _WhichOneofArgType__source_quality: _TypeAlias = _typing.Literal["_source_quality", b"_source_quality"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collaborative) -> _WhichOneofReturnType__collaborative | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dense) -> _WhichOneofReturnType__dense | None: ...
     @_typing.overload
@@ -404,6 +418,8 @@ class Signals(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lexical) -> _WhichOneofReturnType__lexical | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lexical_rank) -> _WhichOneofReturnType__lexical_rank | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__popularity) -> _WhichOneofReturnType__popularity | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__query_similarity) -> _WhichOneofReturnType__query_similarity | None: ...
     @_typing.overload
@@ -788,6 +804,8 @@ class Degraded(_message.Message):
         """Too much work is under way."""
         NOT_AVAILABLE: Degraded._Reason.ValueType  # 4
         """This deployment lacks what was asked for."""
+        TOO_MANY_ARTICLES: Degraded._Reason.ValueType  # 5
+        """There are more articles than are worked on at a time."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Why."""
@@ -802,6 +820,8 @@ class Degraded(_message.Message):
     """Too much work is under way."""
     NOT_AVAILABLE: Degraded.Reason.ValueType  # 4
     """This deployment lacks what was asked for."""
+    TOO_MANY_ARTICLES: Degraded.Reason.ValueType  # 5
+    """There are more articles than are worked on at a time."""
 
     class _Action:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -825,6 +845,10 @@ class Degraded(_message.Message):
         """Candidates chosen without the similarity scores."""
         NOT_PERSONALIZED: Degraded._Action.ValueType  # 7
         """Ranked without the user's profile."""
+        NEWEST_ARTICLES: Degraded._Action.ValueType  # 8
+        """The newest articles of the window instead of all."""
+        NO_DIGEST: Degraded._Action.ValueType  # 9
+        """Topics without digests."""
 
     class Action(_Action, metaclass=_ActionEnumTypeWrapper):
         """What was done instead."""
@@ -845,6 +869,10 @@ class Degraded(_message.Message):
     """Candidates chosen without the similarity scores."""
     NOT_PERSONALIZED: Degraded.Action.ValueType  # 7
     """Ranked without the user's profile."""
+    NEWEST_ARTICLES: Degraded.Action.ValueType  # 8
+    """The newest articles of the window instead of all."""
+    NO_DIGEST: Degraded.Action.ValueType  # 9
+    """Topics without digests."""
 
     STAGE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
@@ -960,6 +988,10 @@ class StageTime(_message.Message):
         """Ordering of hits."""
         PERSONALIZE: StageTime._Stage.ValueType  # 6
         """Use of the user's profile."""
+        CLUSTER: StageTime._Stage.ValueType  # 7
+        """Grouping of articles into stories."""
+        DIGEST: StageTime._Stage.ValueType  # 8
+        """Writing of digests."""
 
     class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
         """A step of the way of a query."""
@@ -978,6 +1010,10 @@ class StageTime(_message.Message):
     """Ordering of hits."""
     PERSONALIZE: StageTime.Stage.ValueType  # 6
     """Use of the user's profile."""
+    CLUSTER: StageTime.Stage.ValueType  # 7
+    """Grouping of articles into stories."""
+    DIGEST: StageTime.Stage.ValueType  # 8
+    """Writing of digests."""
 
     STAGE_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int

@@ -6,6 +6,7 @@ Recommendations from a user's history and interests. Limits are refused as artic
 from collections import abc as _abc
 from gistwire.v1 import events_pb2 as _events_pb2
 from gistwire.v1 import specs_pb2 as _specs_pb2
+from gistwire.v1 import user_event_pb2 as _user_event_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -153,18 +154,28 @@ class RecommendationReasons(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REASONS_FIELD_NUMBER: _builtins.int
+    INTERESTS_FIELD_NUMBER: _builtins.int
+    EXPLORATION_FIELD_NUMBER: _builtins.int
+    exploration: _builtins.float
+    """Share of the hits that are there to explore."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendationReason]:
         """One for each hit."""
+
+    @_builtins.property
+    def interests(self) -> _containers.RepeatedCompositeFieldContainer[_user_event_pb2.Interest]:
+        """The interests that reasons name, heaviest first."""
 
     def __init__(
         self,
         *,
         reasons: _abc.Iterable[Global___RecommendationReason] | None = ...,
+        interests: _abc.Iterable[_user_event_pb2.Interest] | None = ...,
+        exploration: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reasons", b"reasons"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exploration", b"exploration", "interests", b"interests", "reasons", b"reasons"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -180,6 +191,9 @@ class RecommendationReason(_message.Message):
     INTEREST_ID_FIELD_NUMBER: _builtins.int
     HISTORY_ARTICLE_ID_FIELD_NUMBER: _builtins.int
     EXPLORATION_FIELD_NUMBER: _builtins.int
+    HISTORY_HEADLINE_FIELD_NUMBER: _builtins.int
+    POPULAR_FIELD_NUMBER: _builtins.int
+    COLLABORATIVE_FIELD_NUMBER: _builtins.int
     hit_id: _builtins.str
     """The hit."""
     interest_id: _builtins.str
@@ -188,6 +202,12 @@ class RecommendationReason(_message.Message):
     """The article of the user's history that it resembles most; empty if there is none."""
     exploration: _builtins.bool
     """Whether it is shown to explore."""
+    history_headline: _builtins.str
+    """Headline of that article; empty if there is none."""
+    popular: _builtins.bool
+    """Whether it is there because many read it: nothing is known of the user, or not enough."""
+    collaborative: _builtins.bool
+    """Whether it is there because users who rate alike rated it well."""
     def __init__(
         self,
         *,
@@ -195,10 +215,13 @@ class RecommendationReason(_message.Message):
         interest_id: _builtins.str = ...,
         history_article_id: _builtins.str = ...,
         exploration: _builtins.bool = ...,
+        history_headline: _builtins.str = ...,
+        popular: _builtins.bool = ...,
+        collaborative: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exploration", b"exploration", "history_article_id", b"history_article_id", "hit_id", b"hit_id", "interest_id", b"interest_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collaborative", b"collaborative", "exploration", b"exploration", "history_article_id", b"history_article_id", "history_headline", b"history_headline", "hit_id", b"hit_id", "interest_id", b"interest_id", "popular", b"popular"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

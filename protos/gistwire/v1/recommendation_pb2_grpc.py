@@ -48,7 +48,6 @@ class RecommendationServiceServicer:
 
     def StreamRecommend(self, request, context):
         """Streams recommended articles with summaries and the reason of each.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,9 +34,7 @@ class RecommendationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RecommendationServiceAsyncStub: ...
     StreamRecommend: _grpc.UnaryStreamMultiCallable[_recommendation_pb2.StreamRecommendRequest, _recommendation_pb2.StreamRecommendResponse]
-    """Streams recommended articles with summaries and the reason of each.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-    """
+    """Streams recommended articles with summaries and the reason of each."""
 
 @_typing.type_check_only
 class RecommendationServiceAsyncStub(RecommendationServiceStub):
@@ -44,9 +42,7 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StreamRecommend: _aio.UnaryStreamMultiCallable[_recommendation_pb2.StreamRecommendRequest, _recommendation_pb2.StreamRecommendResponse]  # type: ignore[assignment]
-    """Streams recommended articles with summaries and the reason of each.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-    """
+    """Streams recommended articles with summaries and the reason of each."""
 
 class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Recommends news."""
@@ -57,8 +53,6 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recommendation_pb2.StreamRecommendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_recommendation_pb2.StreamRecommendResponse], _abc.AsyncIterator[_recommendation_pb2.StreamRecommendResponse]]:
-        """Streams recommended articles with summaries and the reason of each.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-        """
+        """Streams recommended articles with summaries and the reason of each."""
 
 def add_RecommendationServiceServicer_to_server(servicer: RecommendationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

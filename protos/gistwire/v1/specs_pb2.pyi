@@ -209,6 +209,8 @@ class RankWeights(_message.Message):
     INTEREST_FIELD_NUMBER: _builtins.int
     SOURCE_QUALITY_FIELD_NUMBER: _builtins.int
     REDUNDANCY_FIELD_NUMBER: _builtins.int
+    POPULARITY_FIELD_NUMBER: _builtins.int
+    COLLABORATIVE_FIELD_NUMBER: _builtins.int
     query_similarity: _builtins.float
     """Closeness of the summary to the query. Default: 2.0."""
     fusion: _builtins.float
@@ -216,11 +218,15 @@ class RankWeights(_message.Message):
     recency: _builtins.float
     """Freshness. Default: 0.05."""
     interest: _builtins.float
-    """Closeness to the user's interests; no effect without a user context. Default: 0.5."""
+    """Closeness to the user's interests; no effect without a user context. Default: 0.5; 2.0 in recommendations."""
     source_quality: _builtins.float
     """How much the deployment trusts the source. Default: 0.1."""
     redundancy: _builtins.float
-    """Penalty for resembling a hit that is ranked above. Default: 0, no penalty."""
+    """Penalty for resembling a hit that is ranked above. Default: 0, no penalty; 0.1 in recommendations."""
+    popularity: _builtins.float
+    """How much an article was read and liked lately; in recommendations alone. Default: 0.05."""
+    collaborative: _builtins.float
+    """How users who rate alike rated it; in recommendations alone. Default: 0.05."""
     def __init__(
         self,
         *,
@@ -230,15 +236,21 @@ class RankWeights(_message.Message):
         interest: _builtins.float | None = ...,
         source_quality: _builtins.float | None = ...,
         redundancy: _builtins.float | None = ...,
+        popularity: _builtins.float | None = ...,
+        collaborative: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_fusion", b"_fusion", "_interest", b"_interest", "_query_similarity", b"_query_similarity", "_recency", b"_recency", "_redundancy", b"_redundancy", "_source_quality", b"_source_quality", "fusion", b"fusion", "interest", b"interest", "query_similarity", b"query_similarity", "recency", b"recency", "redundancy", b"redundancy", "source_quality", b"source_quality"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative", "_fusion", b"_fusion", "_interest", b"_interest", "_popularity", b"_popularity", "_query_similarity", b"_query_similarity", "_recency", b"_recency", "_redundancy", b"_redundancy", "_source_quality", b"_source_quality", "collaborative", b"collaborative", "fusion", b"fusion", "interest", b"interest", "popularity", b"popularity", "query_similarity", b"query_similarity", "recency", b"recency", "redundancy", b"redundancy", "source_quality", b"source_quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fusion", b"_fusion", "_interest", b"_interest", "_query_similarity", b"_query_similarity", "_recency", b"_recency", "_redundancy", b"_redundancy", "_source_quality", b"_source_quality", "fusion", b"fusion", "interest", b"interest", "query_similarity", b"query_similarity", "recency", b"recency", "redundancy", b"redundancy", "source_quality", b"source_quality"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative", "_fusion", b"_fusion", "_interest", b"_interest", "_popularity", b"_popularity", "_query_similarity", b"_query_similarity", "_recency", b"_recency", "_redundancy", b"_redundancy", "_source_quality", b"_source_quality", "collaborative", b"collaborative", "fusion", b"fusion", "interest", b"interest", "popularity", b"popularity", "query_similarity", b"query_similarity", "recency", b"recency", "redundancy", b"redundancy", "source_quality", b"source_quality"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collaborative: _TypeAlias = _typing.Literal["collaborative"]  # noqa: Y015
+    _WhichOneofArgType__collaborative: _TypeAlias = _typing.Literal["_collaborative", b"_collaborative"]  # noqa: Y015
     _WhichOneofReturnType__fusion: _TypeAlias = _typing.Literal["fusion"]  # noqa: Y015
     _WhichOneofArgType__fusion: _TypeAlias = _typing.Literal["_fusion", b"_fusion"]  # noqa: Y015
     _WhichOneofReturnType__interest: _TypeAlias = _typing.Literal["interest"]  # noqa: Y015
     _WhichOneofArgType__interest: _TypeAlias = _typing.Literal["_interest", b"_interest"]  # noqa: Y015
+    _WhichOneofReturnType__popularity: _TypeAlias = _typing.Literal["popularity"]  # noqa: Y015
+    _WhichOneofArgType__popularity: _TypeAlias = _typing.Literal["_popularity", b"_popularity"]  # noqa: Y015
     _WhichOneofReturnType__query_similarity: _TypeAlias = _typing.Literal["query_similarity"]  # noqa: Y015
     _WhichOneofArgType__query_similarity: _TypeAlias = _typing.Literal["_query_similarity", b"_query_similarity"]  # noqa: Y015
     _WhichOneofReturnType__recency: _TypeAlias = _typing.Literal["recency"]  # noqa: Y015
@@ -248,9 +260,13 @@ class RankWeights(_message.Message):
     _WhichOneofReturnType__source_quality: _TypeAlias = _typing.Literal["source_quality"]  # noqa: Y015
     _WhichOneofArgType__source_quality: _TypeAlias = _typing.Literal["_source_quality", b"_source_quality"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collaborative) -> _WhichOneofReturnType__collaborative | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fusion) -> _WhichOneofReturnType__fusion | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__interest) -> _WhichOneofReturnType__interest | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__popularity) -> _WhichOneofReturnType__popularity | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__query_similarity) -> _WhichOneofReturnType__query_similarity | None: ...
     @_typing.overload

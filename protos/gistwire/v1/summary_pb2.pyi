@@ -37,12 +37,14 @@ class StreamSummarizeRequest(_message.Message):
     """
     @_builtins.property
     def article_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Identifiers of indexed articles. Maximum: 100, of 128 characters each."""
+        """Identifiers of indexed articles; repetitions count once. An identifier that there is no article with is a
+        hit that fails with NOT_FOUND. Maximum: 100, of 128 characters each.
+        """
 
     @_builtins.property
     def articles(self) -> _containers.RepeatedCompositeFieldContainer[_article_pb2.Article]:
-        """Articles given in the request; they are not indexed. Maximum: 100. At least one article must be given,
-        here or by identifier, else INVALID_ARGUMENT.
+        """Articles given in the request; they are cleaned and checked as on ingest, and not indexed. Maximum: 100.
+        At least one article must be given, here or by identifier, else INVALID_ARGUMENT.
         """
 
     @_builtins.property
@@ -222,7 +224,7 @@ class StreamDigestResponse(_message.Message):
 
     @_builtins.property
     def hits(self) -> _events_pb2.Hits:
-        """The articles that the digest draws on."""
+        """The articles that the digest draws on, best first."""
 
     @_builtins.property
     def sentence(self) -> Global___DigestSentence:
@@ -274,11 +276,11 @@ class Digest(_message.Message):
     """Name and version of the model that wrote it, as "name@version"."""
     @_builtins.property
     def sentences(self) -> _containers.RepeatedCompositeFieldContainer[Global___DigestSentence]:
-        """The sentences in order."""
+        """The sentences in order; empty if no article took part."""
 
     @_builtins.property
     def disagreements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Disagreement]:
-        """Points on which the articles disagree."""
+        """Points on which articles of different publishers disagree: numbers, names, or whether it is so. At most 5."""
 
     def __init__(
         self,
@@ -304,10 +306,10 @@ class DigestSentence(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     CITATIONS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text."""
+    """The text: a sentence of the article that is cited first, shortened with "…" if it is very long."""
     @_builtins.property
     def citations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Citation]:
-        """What supports it; never empty."""
+        """What supports it; never empty. Each article at most once, the one that it is from first."""
 
     def __init__(
         self,
@@ -366,10 +368,10 @@ class Disagreement(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     CLAIMS_FIELD_NUMBER: _builtins.int
     subject: _builtins.str
-    """What they disagree on."""
+    """What they disagree on: the first claim, with "[?]" for the number or name that the others have otherwise."""
     @_builtins.property
     def claims(self) -> _containers.RepeatedCompositeFieldContainer[Global___Citation]:
-        """What each says."""
+        """What each says, of each publisher at most one; two at least."""
 
     def __init__(
         self,

@@ -52,16 +52,25 @@ class SummaryServiceServicer:
     """
 
     def StreamSummarize(self, request, context):
-        """Streams a summary of each of the given articles.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Streams a summary of each of the given articles, as a search does of its hits and with the same stored
+        summaries. NOT_FOUND (reason ARTICLE_NOT_FOUND) if none of them exists.
+
+        `started` is first; then `hits`; each hit ends in exactly one `summary` or `hit_failed`, after its deltas;
+        `completed` is last. `degraded` may stand anywhere between.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamDigest(self, request, context):
-        """Streams one text over several articles, each sentence citing those that support it.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Streams one text over several articles, each sentence citing those that support it. Sentences are the
+        articles' own, in one language: that of the query if an article is in it, else that of most articles.
+        NOT_FOUND if none of the given articles exists (reason ARTICLE_NOT_FOUND), or there is no such topic
+        (TOPIC_NOT_FOUND). Articles that do not exist are left out, as is what the filter leaves out.
+
+        `started` is first; then `hits`; then each `sentence`, in the order of reading; one `digest`; `completed` is
+        last. `degraded` may stand anywhere between. In `completed`, time_to_first_summary is that of the first
+        sentence.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

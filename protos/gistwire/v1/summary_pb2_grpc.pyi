@@ -34,12 +34,21 @@ class SummaryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SummaryServiceAsyncStub: ...
     StreamSummarize: _grpc.UnaryStreamMultiCallable[_summary_pb2.StreamSummarizeRequest, _summary_pb2.StreamSummarizeResponse]
-    """Streams a summary of each of the given articles.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Streams a summary of each of the given articles, as a search does of its hits and with the same stored
+    summaries. NOT_FOUND (reason ARTICLE_NOT_FOUND) if none of them exists.
+
+    `started` is first; then `hits`; each hit ends in exactly one `summary` or `hit_failed`, after its deltas;
+    `completed` is last. `degraded` may stand anywhere between.
     """
     StreamDigest: _grpc.UnaryStreamMultiCallable[_summary_pb2.StreamDigestRequest, _summary_pb2.StreamDigestResponse]
-    """Streams one text over several articles, each sentence citing those that support it.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Streams one text over several articles, each sentence citing those that support it. Sentences are the
+    articles' own, in one language: that of the query if an article is in it, else that of most articles.
+    NOT_FOUND if none of the given articles exists (reason ARTICLE_NOT_FOUND), or there is no such topic
+    (TOPIC_NOT_FOUND). Articles that do not exist are left out, as is what the filter leaves out.
+
+    `started` is first; then `hits`; then each `sentence`, in the order of reading; one `digest`; `completed` is
+    last. `degraded` may stand anywhere between. In `completed`, time_to_first_summary is that of the first
+    sentence.
     """
 
 @_typing.type_check_only
@@ -48,12 +57,21 @@ class SummaryServiceAsyncStub(SummaryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StreamSummarize: _aio.UnaryStreamMultiCallable[_summary_pb2.StreamSummarizeRequest, _summary_pb2.StreamSummarizeResponse]  # type: ignore[assignment]
-    """Streams a summary of each of the given articles.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Streams a summary of each of the given articles, as a search does of its hits and with the same stored
+    summaries. NOT_FOUND (reason ARTICLE_NOT_FOUND) if none of them exists.
+
+    `started` is first; then `hits`; each hit ends in exactly one `summary` or `hit_failed`, after its deltas;
+    `completed` is last. `degraded` may stand anywhere between.
     """
     StreamDigest: _aio.UnaryStreamMultiCallable[_summary_pb2.StreamDigestRequest, _summary_pb2.StreamDigestResponse]  # type: ignore[assignment]
-    """Streams one text over several articles, each sentence citing those that support it.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Streams one text over several articles, each sentence citing those that support it. Sentences are the
+    articles' own, in one language: that of the query if an article is in it, else that of most articles.
+    NOT_FOUND if none of the given articles exists (reason ARTICLE_NOT_FOUND), or there is no such topic
+    (TOPIC_NOT_FOUND). Articles that do not exist are left out, as is what the filter leaves out.
+
+    `started` is first; then `hits`; then each `sentence`, in the order of reading; one `digest`; `completed` is
+    last. `degraded` may stand anywhere between. In `completed`, time_to_first_summary is that of the first
+    sentence.
     """
 
 class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -65,8 +83,11 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _summary_pb2.StreamSummarizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_summary_pb2.StreamSummarizeResponse], _abc.AsyncIterator[_summary_pb2.StreamSummarizeResponse]]:
-        """Streams a summary of each of the given articles.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Streams a summary of each of the given articles, as a search does of its hits and with the same stored
+        summaries. NOT_FOUND (reason ARTICLE_NOT_FOUND) if none of them exists.
+
+        `started` is first; then `hits`; each hit ends in exactly one `summary` or `hit_failed`, after its deltas;
+        `completed` is last. `degraded` may stand anywhere between.
         """
 
     @_abc_1.abstractmethod
@@ -75,8 +96,14 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _summary_pb2.StreamDigestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_summary_pb2.StreamDigestResponse], _abc.AsyncIterator[_summary_pb2.StreamDigestResponse]]:
-        """Streams one text over several articles, each sentence citing those that support it.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Streams one text over several articles, each sentence citing those that support it. Sentences are the
+        articles' own, in one language: that of the query if an article is in it, else that of most articles.
+        NOT_FOUND if none of the given articles exists (reason ARTICLE_NOT_FOUND), or there is no such topic
+        (TOPIC_NOT_FOUND). Articles that do not exist are left out, as is what the filter leaves out.
+
+        `started` is first; then `hits`; then each `sentence`, in the order of reading; one `digest`; `completed` is
+        last. `degraded` may stand anywhere between. In `completed`, time_to_first_summary is that of the first
+        sentence.
         """
 
 def add_SummaryServiceServicer_to_server(servicer: SummaryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

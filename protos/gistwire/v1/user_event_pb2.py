@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgistwire/v1/user_event.proto\x12\x0bgistwire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xc4\x02\n\tUserEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\narticle_id\x18\x03 \x01(\t\x12)\n\x04kind\x18\x04 \x01(\x0e\x32\x1b.gistwire.v1.UserEvent.Kind\x12\x13\n\x06rating\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12,\n\x08occurred\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x61ttribution_token\x18\x07 \x01(\t\"l\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x08\n\x04VIEW\x10\x01\x12\t\n\x05\x43LICK\x10\x02\x12\x08\n\x04LIKE\x10\x03\x12\x10\n\x0cRATE_ARTICLE\x10\x04\x12\x10\n\x0cRATE_SUMMARY\x10\x05\x12\x0b\n\x07\x44ISMISS\x10\x06\x42\t\n\x07_rating\"@\n\x16WriteUserEventsRequest\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.gistwire.v1.UserEvent\"x\n\x17WriteUserEventsResponse\x12\x15\n\rwritten_count\x18\x01 \x01(\x05\x12\x16\n\x0erepeated_count\x18\x02 \x01(\x05\x12.\n\x07refused\x18\x03 \x03(\x0b\x32\x1d.gistwire.v1.RefusedUserEvent\"H\n\x10RefusedUserEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"(\n\x15GetUserProfileRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"C\n\x16GetUserProfileResponse\x12)\n\x07profile\x18\x01 \x01(\x0b\x32\x18.gistwire.v1.UserProfile\"\x9d\x01\n\x0bUserProfile\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\tinterests\x18\x02 \x03(\x0b\x32\x15.gistwire.v1.Interest\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x03\x12\x30\n\x0clatest_event\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\\\n\x08Interest\x12\x13\n\x0binterest_id\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\x10\n\x08keywords\x18\x03 \x03(\t\x12\x19\n\x11medoid_article_id\x18\x04 \x01(\t\"#\n\x10PurgeUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"/\n\x11PurgeUserResponse\x12\x1a\n\x12\x65rased_event_count\x18\x01 \x01(\x03\x32\x97\x02\n\x10UserEventService\x12\\\n\x0fWriteUserEvents\x12#.gistwire.v1.WriteUserEventsRequest\x1a$.gistwire.v1.WriteUserEventsResponse\x12Y\n\x0eGetUserProfile\x12\".gistwire.v1.GetUserProfileRequest\x1a#.gistwire.v1.GetUserProfileResponse\x12J\n\tPurgeUser\x12\x1d.gistwire.v1.PurgeUserRequest\x1a\x1e.gistwire.v1.PurgeUserResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgistwire/v1/user_event.proto\x12\x0bgistwire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xc4\x02\n\tUserEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\narticle_id\x18\x03 \x01(\t\x12)\n\x04kind\x18\x04 \x01(\x0e\x32\x1b.gistwire.v1.UserEvent.Kind\x12\x13\n\x06rating\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12,\n\x08occurred\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x61ttribution_token\x18\x07 \x01(\t\"l\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x08\n\x04VIEW\x10\x01\x12\t\n\x05\x43LICK\x10\x02\x12\x08\n\x04LIKE\x10\x03\x12\x10\n\x0cRATE_ARTICLE\x10\x04\x12\x10\n\x0cRATE_SUMMARY\x10\x05\x12\x0b\n\x07\x44ISMISS\x10\x06\x42\t\n\x07_rating\"@\n\x16WriteUserEventsRequest\x12&\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.gistwire.v1.UserEvent\"x\n\x17WriteUserEventsResponse\x12\x15\n\rwritten_count\x18\x01 \x01(\x05\x12\x16\n\x0erepeated_count\x18\x02 \x01(\x05\x12.\n\x07refused\x18\x03 \x03(\x0b\x32\x1d.gistwire.v1.RefusedUserEvent\"H\n\x10RefusedUserEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"(\n\x15GetUserProfileRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"C\n\x16GetUserProfileResponse\x12)\n\x07profile\x18\x01 \x01(\x0b\x32\x18.gistwire.v1.UserProfile\"\xc6\x01\n\x0bUserProfile\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\tinterests\x18\x02 \x03(\x0b\x32\x15.gistwire.v1.Interest\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x03\x12\x30\n\x0clatest_event\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x07history\x18\x06 \x03(\x0b\x32\x16.gistwire.v1.UserEvent\"i\n\x08Interest\x12\x13\n\x0binterest_id\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\x10\n\x08keywords\x18\x03 \x03(\t\x12\x19\n\x11medoid_article_id\x18\x04 \x01(\t\x12\x0b\n\x03tag\x18\x05 \x01(\t\"9\n\x18UpdateUserProfileRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04tags\x18\x02 \x03(\t\"F\n\x19UpdateUserProfileResponse\x12)\n\x07profile\x18\x01 \x01(\x0b\x32\x18.gistwire.v1.UserProfile\"#\n\x10PurgeUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"/\n\x11PurgeUserResponse\x12\x1a\n\x12\x65rased_event_count\x18\x01 \x01(\x03\x32\xfb\x02\n\x10UserEventService\x12\\\n\x0fWriteUserEvents\x12#.gistwire.v1.WriteUserEventsRequest\x1a$.gistwire.v1.WriteUserEventsResponse\x12Y\n\x0eGetUserProfile\x12\".gistwire.v1.GetUserProfileRequest\x1a#.gistwire.v1.GetUserProfileResponse\x12\x62\n\x11UpdateUserProfile\x12%.gistwire.v1.UpdateUserProfileRequest\x1a&.gistwire.v1.UpdateUserProfileResponse\x12J\n\tPurgeUser\x12\x1d.gistwire.v1.PurgeUserRequest\x1a\x1e.gistwire.v1.PurgeUserResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,13 +48,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSERPROFILERESPONSE']._serialized_start=734
   _globals['_GETUSERPROFILERESPONSE']._serialized_end=801
   _globals['_USERPROFILE']._serialized_start=804
-  _globals['_USERPROFILE']._serialized_end=961
-  _globals['_INTEREST']._serialized_start=963
-  _globals['_INTEREST']._serialized_end=1055
-  _globals['_PURGEUSERREQUEST']._serialized_start=1057
-  _globals['_PURGEUSERREQUEST']._serialized_end=1092
-  _globals['_PURGEUSERRESPONSE']._serialized_start=1094
-  _globals['_PURGEUSERRESPONSE']._serialized_end=1141
-  _globals['_USEREVENTSERVICE']._serialized_start=1144
-  _globals['_USEREVENTSERVICE']._serialized_end=1423
+  _globals['_USERPROFILE']._serialized_end=1002
+  _globals['_INTEREST']._serialized_start=1004
+  _globals['_INTEREST']._serialized_end=1109
+  _globals['_UPDATEUSERPROFILEREQUEST']._serialized_start=1111
+  _globals['_UPDATEUSERPROFILEREQUEST']._serialized_end=1168
+  _globals['_UPDATEUSERPROFILERESPONSE']._serialized_start=1170
+  _globals['_UPDATEUSERPROFILERESPONSE']._serialized_end=1240
+  _globals['_PURGEUSERREQUEST']._serialized_start=1242
+  _globals['_PURGEUSERREQUEST']._serialized_end=1277
+  _globals['_PURGEUSERRESPONSE']._serialized_start=1279
+  _globals['_PURGEUSERRESPONSE']._serialized_end=1326
+  _globals['_USEREVENTSERVICE']._serialized_start=1329
+  _globals['_USEREVENTSERVICE']._serialized_end=1708
 # @@protoc_insertion_point(module_scope)

@@ -84,8 +84,9 @@ class UserEvent(_message.Message):
     rating: _builtins.float
     """The rating, for RATE_ARTICLE and RATE_SUMMARY. Minimum 0, maximum 1."""
     attribution_token: _builtins.str
-    """Hits.attribution_token of the results in which the article was shown. Optional. Maximum: 4 096
-    characters.
+    """Hits.attribution_token of the results in which the article was shown. Optional; good for 7 days. Reasons
+    of a refusal: ATTRIBUTION_TOKEN_INVALID, ATTRIBUTION_TOKEN_MISMATCH (the article is not among those
+    results), ATTRIBUTION_TOKEN_EXPIRED. Maximum: 4 096 characters.
     """
     @_builtins.property
     def occurred(self) -> _timestamp_pb2.Timestamp:
@@ -177,10 +178,12 @@ class RefusedUserEvent(_message.Message):
     EVENT_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
-    """The event."""
+    """The event; its first 128 characters."""
     @_builtins.property
     def status(self) -> _status_pb2.Status:
-        """Why."""
+        """Why: INVALID_ARGUMENT with the path of each field, such as "events[3].rating", or what
+        UserEvent.attribution_token says.
+        """
 
     def __init__(
         self,
@@ -253,6 +256,7 @@ class UserProfile(_message.Message):
     TAGS_FIELD_NUMBER: _builtins.int
     EVENT_COUNT_FIELD_NUMBER: _builtins.int
     LATEST_EVENT_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The user."""
     event_count: _builtins.int
@@ -269,6 +273,10 @@ class UserProfile(_message.Message):
     def latest_event(self) -> _timestamp_pb2.Timestamp:
         """Time of the latest event."""
 
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserEvent]:
+        """The latest events, newest first. At most 100."""
+
     def __init__(
         self,
         *,
@@ -277,10 +285,11 @@ class UserProfile(_message.Message):
         tags: _abc.Iterable[_builtins.str] | None = ...,
         event_count: _builtins.int = ...,
         latest_event: _timestamp_pb2.Timestamp | None = ...,
+        history: _abc.Iterable[Global___UserEvent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latest_event", b"latest_event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_count", b"event_count", "interests", b"interests", "latest_event", b"latest_event", "tags", b"tags", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_count", b"event_count", "history", b"history", "interests", b"interests", "latest_event", b"latest_event", "tags", b"tags", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -296,12 +305,15 @@ class Interest(_message.Message):
     WEIGHT_FIELD_NUMBER: _builtins.int
     KEYWORDS_FIELD_NUMBER: _builtins.int
     MEDOID_ARTICLE_ID_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
     interest_id: _builtins.str
     """Identifier."""
     weight: _builtins.float
     """Share of the user's interest, in [0, 1]."""
     medoid_article_id: _builtins.str
-    """The article at its centre."""
+    """The article at its centre; empty for an interest that was stated in words."""
+    tag: _builtins.str
+    """The words in which it was stated; empty for one that is a cluster of the history."""
     @_builtins.property
     def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Words that tell it from others, best first."""
@@ -313,14 +325,67 @@ class Interest(_message.Message):
         weight: _builtins.float = ...,
         keywords: _abc.Iterable[_builtins.str] | None = ...,
         medoid_article_id: _builtins.str = ...,
+        tag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interest_id", b"interest_id", "keywords", b"keywords", "medoid_article_id", b"medoid_article_id", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interest_id", b"interest_id", "keywords", b"keywords", "medoid_article_id", b"medoid_article_id", "tag", b"tag", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Interest: _TypeAlias = Interest  # noqa: Y015
+
+@_typing.final
+class UpdateUserProfileRequest(_message.Message):
+    """Request for UserEventService.UpdateUserProfile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The user. Required. Maximum: 128 characters."""
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Interests stated in words; they replace those stated before. Maximum: 20, of 200 characters each."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tags", b"tags", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateUserProfileRequest: _TypeAlias = UpdateUserProfileRequest  # noqa: Y015
+
+@_typing.final
+class UpdateUserProfileResponse(_message.Message):
+    """Response of UserEventService.UpdateUserProfile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def profile(self) -> Global___UserProfile:
+        """The profile as it is now."""
+
+    def __init__(
+        self,
+        *,
+        profile: Global___UserProfile | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateUserProfileResponse: _TypeAlias = UpdateUserProfileResponse  # noqa: Y015
 
 @_typing.final
 class PurgeUserRequest(_message.Message):

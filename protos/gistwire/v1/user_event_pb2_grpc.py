@@ -45,6 +45,11 @@ class UserEventServiceStub:
                 request_serializer=gistwire_dot_v1_dot_user__event__pb2.GetUserProfileRequest.SerializeToString,
                 response_deserializer=gistwire_dot_v1_dot_user__event__pb2.GetUserProfileResponse.FromString,
                 _registered_method=True)
+        self.UpdateUserProfile = channel.unary_unary(
+                '/gistwire.v1.UserEventService/UpdateUserProfile',
+                request_serializer=gistwire_dot_v1_dot_user__event__pb2.UpdateUserProfileRequest.SerializeToString,
+                response_deserializer=gistwire_dot_v1_dot_user__event__pb2.UpdateUserProfileResponse.FromString,
+                _registered_method=True)
         self.PurgeUser = channel.unary_unary(
                 '/gistwire.v1.UserEventService/PurgeUser',
                 request_serializer=gistwire_dot_v1_dot_user__event__pb2.PurgeUserRequest.SerializeToString,
@@ -57,8 +62,8 @@ class UserEventServiceServicer:
     """
 
     def WriteUserEvents(self, request, context):
-        """Writes a batch of events. Writing an event again (same event_id) has no effect.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Writes a batch of events. Writing an event again (same user_id and event_id) has no effect. Each event
+        is written or refused by itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -66,15 +71,21 @@ class UserEventServiceServicer:
 
     def GetUserProfile(self, request, context):
         """Returns what is known of a user. NOT_FOUND (reason USER_NOT_FOUND) if nothing is.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateUserProfile(self, request, context):
+        """Sets what a user says of themselves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PurgeUser(self, request, context):
-        """Erases a user with all that was derived from their events.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Erases a user with all that was derived from their events, also from the files on disk. Erasing one who
+        is not known is no error. On Elasticsearch it takes about 30 seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,6 +103,11 @@ def add_UserEventServiceServicer_to_server(servicer, server):
                     servicer.GetUserProfile,
                     request_deserializer=gistwire_dot_v1_dot_user__event__pb2.GetUserProfileRequest.FromString,
                     response_serializer=gistwire_dot_v1_dot_user__event__pb2.GetUserProfileResponse.SerializeToString,
+            ),
+            'UpdateUserProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateUserProfile,
+                    request_deserializer=gistwire_dot_v1_dot_user__event__pb2.UpdateUserProfileRequest.FromString,
+                    response_serializer=gistwire_dot_v1_dot_user__event__pb2.UpdateUserProfileResponse.SerializeToString,
             ),
             'PurgeUser': grpc.unary_unary_rpc_method_handler(
                     servicer.PurgeUser,
@@ -154,6 +170,33 @@ class UserEventService:
             '/gistwire.v1.UserEventService/GetUserProfile',
             gistwire_dot_v1_dot_user__event__pb2.GetUserProfileRequest.SerializeToString,
             gistwire_dot_v1_dot_user__event__pb2.GetUserProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateUserProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gistwire.v1.UserEventService/UpdateUserProfile',
+            gistwire_dot_v1_dot_user__event__pb2.UpdateUserProfileRequest.SerializeToString,
+            gistwire_dot_v1_dot_user__event__pb2.UpdateUserProfileResponse.FromString,
             options,
             channel_credentials,
             insecure,

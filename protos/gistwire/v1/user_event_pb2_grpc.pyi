@@ -34,16 +34,16 @@ class UserEventServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> UserEventServiceAsyncStub: ...
     WriteUserEvents: _grpc.UnaryUnaryMultiCallable[_user_event_pb2.WriteUserEventsRequest, _user_event_pb2.WriteUserEventsResponse]
-    """Writes a batch of events. Writing an event again (same event_id) has no effect.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Writes a batch of events. Writing an event again (same user_id and event_id) has no effect. Each event
+    is written or refused by itself.
     """
     GetUserProfile: _grpc.UnaryUnaryMultiCallable[_user_event_pb2.GetUserProfileRequest, _user_event_pb2.GetUserProfileResponse]
-    """Returns what is known of a user. NOT_FOUND (reason USER_NOT_FOUND) if nothing is.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-    """
+    """Returns what is known of a user. NOT_FOUND (reason USER_NOT_FOUND) if nothing is."""
+    UpdateUserProfile: _grpc.UnaryUnaryMultiCallable[_user_event_pb2.UpdateUserProfileRequest, _user_event_pb2.UpdateUserProfileResponse]
+    """Sets what a user says of themselves."""
     PurgeUser: _grpc.UnaryUnaryMultiCallable[_user_event_pb2.PurgeUserRequest, _user_event_pb2.PurgeUserResponse]
-    """Erases a user with all that was derived from their events.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Erases a user with all that was derived from their events, also from the files on disk. Erasing one who
+    is not known is no error. On Elasticsearch it takes about 30 seconds.
     """
 
 @_typing.type_check_only
@@ -52,16 +52,16 @@ class UserEventServiceAsyncStub(UserEventServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     WriteUserEvents: _aio.UnaryUnaryMultiCallable[_user_event_pb2.WriteUserEventsRequest, _user_event_pb2.WriteUserEventsResponse]  # type: ignore[assignment]
-    """Writes a batch of events. Writing an event again (same event_id) has no effect.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Writes a batch of events. Writing an event again (same user_id and event_id) has no effect. Each event
+    is written or refused by itself.
     """
     GetUserProfile: _aio.UnaryUnaryMultiCallable[_user_event_pb2.GetUserProfileRequest, _user_event_pb2.GetUserProfileResponse]  # type: ignore[assignment]
-    """Returns what is known of a user. NOT_FOUND (reason USER_NOT_FOUND) if nothing is.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-    """
+    """Returns what is known of a user. NOT_FOUND (reason USER_NOT_FOUND) if nothing is."""
+    UpdateUserProfile: _aio.UnaryUnaryMultiCallable[_user_event_pb2.UpdateUserProfileRequest, _user_event_pb2.UpdateUserProfileResponse]  # type: ignore[assignment]
+    """Sets what a user says of themselves."""
     PurgeUser: _aio.UnaryUnaryMultiCallable[_user_event_pb2.PurgeUserRequest, _user_event_pb2.PurgeUserResponse]  # type: ignore[assignment]
-    """Erases a user with all that was derived from their events.
-    Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+    """Erases a user with all that was derived from their events, also from the files on disk. Erasing one who
+    is not known is no error. On Elasticsearch it takes about 30 seconds.
     """
 
 class UserEventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -73,8 +73,8 @@ class UserEventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_event_pb2.WriteUserEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_event_pb2.WriteUserEventsResponse, _abc.Awaitable[_user_event_pb2.WriteUserEventsResponse]]:
-        """Writes a batch of events. Writing an event again (same event_id) has no effect.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Writes a batch of events. Writing an event again (same user_id and event_id) has no effect. Each event
+        is written or refused by itself.
         """
 
     @_abc_1.abstractmethod
@@ -83,9 +83,15 @@ class UserEventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_event_pb2.GetUserProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_event_pb2.GetUserProfileResponse, _abc.Awaitable[_user_event_pb2.GetUserProfileResponse]]:
-        """Returns what is known of a user. NOT_FOUND (reason USER_NOT_FOUND) if nothing is.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
-        """
+        """Returns what is known of a user. NOT_FOUND (reason USER_NOT_FOUND) if nothing is."""
+
+    @_abc_1.abstractmethod
+    def UpdateUserProfile(
+        self,
+        request: _user_event_pb2.UpdateUserProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_event_pb2.UpdateUserProfileResponse, _abc.Awaitable[_user_event_pb2.UpdateUserProfileResponse]]:
+        """Sets what a user says of themselves."""
 
     @_abc_1.abstractmethod
     def PurgeUser(
@@ -93,8 +99,8 @@ class UserEventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_event_pb2.PurgeUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_user_event_pb2.PurgeUserResponse, _abc.Awaitable[_user_event_pb2.PurgeUserResponse]]:
-        """Erases a user with all that was derived from their events.
-        Answers UNIMPLEMENTED (reason NOT_IMPLEMENTED) in this version.
+        """Erases a user with all that was derived from their events, also from the files on disk. Erasing one who
+        is not known is no error. On Elasticsearch it takes about 30 seconds.
         """
 
 def add_UserEventServiceServicer_to_server(servicer: UserEventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -71,13 +71,37 @@ def test_nothing_found_is_no_error(gistwire: Gistwire, tmp_path: Path) -> None:
     assert outcome.output.startswith("nothing found")
 
 
-def test_a_profile_that_is_not_available_is_told_on_standard_error(
+def test_a_user_s_profile_is_taken_into_account_where_there_is_one(
     gistwire: Gistwire, data_dir: Path
 ) -> None:
-    outcome = gistwire("search", "harbour", "--data-dir", data_dir, "--user", "u1")
+    def interests() -> dict[str, float | None]:
+        outcome = gistwire("search", "harbour", "--data-dir", data_dir, "--user", "u1", "--json")
+        assert outcome.status == ExitStatus.DONE
+        assert outcome.errors == ""
+        hits = next(event["hits"]["hits"] for event in outcome.events if "hits" in event)
+        return {hit["article"]["id"]: hit["signals"].get("interest") for hit in hits}
+
+    assert set(interests().values()) == {None}
+    assert gistwire("event", "write", "u1", "a2", "like", "--data-dir", data_dir).status == ExitStatus.DONE
+    known = interests()
+    assert max(known, key=lambda article_id: known[article_id] or 0.0) == "a2"
+
+
+async def test_a_profile_that_cannot_be_read_is_told_on_standard_error(
+    gistwire: Gistwire, server: ScriptedServer
+) -> None:
+    degraded = events_pb2.Degraded(
+        stage=events_pb2.StageTime.PERSONALIZE,
+        reason=events_pb2.Degraded.BACKEND_DOWN,
+        action=events_pb2.Degraded.NOT_PERSONALIZED,
+    )
+    events = search_events(hit("h1", "Storm"))
+    server.search.events = [events[0], search_pb2.StreamSearchResponse(degraded=degraded), *events[1:]]
+    outcome = await in_thread(gistwire, "search", "storms", "--target", server.target, "--user", "u1")
     assert outcome.status == ExitStatus.DONE
-    assert outcome.errors.startswith("degraded: personalization:")
-    assert len(outcome.errors.splitlines()) == 1
+    assert outcome.errors == (
+        "degraded: personalization: a backend does not answer; ranked without the user's profile\n"
+    )
 
 
 def test_a_filter_that_cannot_be_read_is_refused(gistwire: Gistwire, data_dir: Path) -> None:

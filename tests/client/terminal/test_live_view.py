@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tests.client.scripted_recommendations import Reason, recommendation_events
 from tests.client.scripted_server import hit, search_events
 from tests.client.terminal.protocol_events import searches
 
@@ -170,3 +171,14 @@ def test_any_search_is_drawn_after_each_of_its_events(
         rest = _ESCAPE_SEQUENCE.sub("", output(console))
         assert "\x1b" not in rest
         assert "\u202e" not in rest
+
+
+def test_a_recommendation_is_shown_like_a_search_with_its_reasons() -> None:
+    reason = Reason(hit_id="h1", interest_id="i1", history_headline="Old  storm")
+    console = terminal()
+    with LiveView(console, title="news for ada", now=lambda: NOW) as view:
+        for event in recommendation_events(hit("h1", "Storm", source="Wire"), reasons=[reason]):
+            view.show(event)
+    screen = _ESCAPE_SEQUENCE.sub("", output(console))
+    assert "news for ada" in screen
+    assert "Wire · extracted · because you read “Old storm”" in screen

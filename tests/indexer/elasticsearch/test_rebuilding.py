@@ -22,6 +22,7 @@ from tests.indexer.article_index_contract import (
     to_index,
 )
 from tests.indexer.elasticsearch.conftest import OpenStore
+from tests.indexer.user_event_store_contract import event
 
 
 class ReEmbedding:
@@ -64,6 +65,15 @@ async def test_rebuilt_index_holds_the_same(store: ElasticsearchStore, encoder: 
     [kept] = await index.stored_summaries(["a1"], SUMMARIZER)
     assert kept is not None
     assert await index.write(articles[:1]) == [WriteOutcome.UNCHANGED]
+
+
+async def test_users_are_left_alone(store: ElasticsearchStore, encoder: ReEmbedding) -> None:
+    await (await store.tenant("default")).write([to_index("a")])
+    users = await store.user_events("default")
+    await users.write([event("e")])
+    await users.set_tags("u", ["chess"])
+    await rebuild(store, "default", encoder, grace_s=0)
+    assert (await users.count("u"), await users.tags("u")) == (1, ("chess",))
 
 
 async def test_searches_and_writes_go_on_during_a_rebuild(

@@ -36,6 +36,7 @@ async def service(bench: Bench) -> AsyncIterator[Service]:
     engines = Engines(
         config,
         bench.index,
+        bench.users,
         bench.encoder,
         bench.summarizer,
         bench.engines.scorer,

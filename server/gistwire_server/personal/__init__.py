@@ -1,0 +1,1 @@
+"""What is known of a user, and the news that suit them: profiles, interests, ratings, recommendations."""

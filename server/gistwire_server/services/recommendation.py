@@ -1,0 +1,74 @@
+"""RecommendationService: validates, opens the recommendation, writes events."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import grpc
+from gistwire.v1 import events_pb2, recommendation_pb2, recommendation_pb2_grpc
+
+from gistwire_server.admission import Admission
+from gistwire_server.call_log import logged_call
+from gistwire_server.config import ServerConfig
+from gistwire_server.errors import reporting_errors
+from gistwire_server.personal.recommending import RecommendationEvent, recommendation_events
+from gistwire_server.tenancy import Tenants
+from gistwire_server.validation import plan_recommendation
+
+
+class RecommendationService(recommendation_pb2_grpc.RecommendationServiceServicer):
+    """Recommends news."""
+
+    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
+        limits = config.limits
+        self._tenants = tenants
+        self._config = config
+        self._admission = Admission(
+            "recommendation", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
+        )
+
+    async def StreamRecommend(  # noqa: N802 (the contract's name)
+        self,
+        request: recommendation_pb2.StreamRecommendRequest,
+        context: grpc.aio.ServicerContext[
+            recommendation_pb2.StreamRecommendRequest, recommendation_pb2.StreamRecommendResponse
+        ],
+    ) -> AsyncIterator[recommendation_pb2.StreamRecommendResponse]:
+        """Streams recommended articles with summaries and the reason of each."""
+        request_id = uuid.uuid4().hex
+        async with reporting_errors(context), logged_call("StreamRecommend", request_id):
+            plan = plan_recommendation(request, self._config, context.time_remaining())
+            engines = await self._tenants.engines_of(context)
+            async with (
+                self._admission.admit(),
+                aclosing(recommendation_events(plan, engines, request_id=request_id)) as events,
+            ):
+                sequence = 0
+                async for event in events:
+                    sequence += 1
+                    yield envelope(sequence, event)
+
+
+def envelope(sequence: int, event: RecommendationEvent) -> recommendation_pb2.StreamRecommendResponse:
+    """Puts an event into its envelope."""
+    response = recommendation_pb2.StreamRecommendResponse(sequence=sequence)
+    match event:
+        case events_pb2.Started():
+            response.started.CopyFrom(event)
+        case events_pb2.Hits():
+            response.hits.CopyFrom(event)
+        case recommendation_pb2.RecommendationReasons():
+            response.reasons.CopyFrom(event)
+        case events_pb2.SummaryDelta():
+            response.summary_delta.CopyFrom(event)
+        case events_pb2.Summary():
+            response.summary.CopyFrom(event)
+        case events_pb2.HitFailed():
+            response.hit_failed.CopyFrom(event)
+        case events_pb2.Ranking():
+            response.ranking.CopyFrom(event)
+        case events_pb2.Degraded():
+            response.degraded.CopyFrom(event)
+        case events_pb2.Completed():
+            response.completed.CopyFrom(event)
+    return response

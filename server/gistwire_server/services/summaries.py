@@ -1,0 +1,116 @@
+"""SummaryService: summaries and digests without a search. Validates, opens the pipeline, writes events."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import grpc
+from gistwire.v1 import events_pb2, summary_pb2, summary_pb2_grpc
+
+from gistwire_server.admission import Admission
+from gistwire_server.article_summaries import (
+    GivenArticles,
+    SummarizeEvent,
+    read_articles,
+    summarize_events,
+)
+from gistwire_server.call_log import logged_call
+from gistwire_server.config import ServerConfig
+from gistwire_server.digests.stream import DigestStreamEvent, digest_events
+from gistwire_server.errors import reporting_errors
+from gistwire_server.summary_validation import plan_digest, plan_summarize
+from gistwire_server.tenancy import Tenants
+
+
+class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
+    """Summarizes given articles, and writes digests."""
+
+    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
+        limits = config.limits
+        self._tenants = tenants
+        self._config = config
+        self._admission = Admission(
+            "summary", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
+        )
+
+    async def StreamSummarize(  # noqa: N802 (the contract's name)
+        self,
+        request: summary_pb2.StreamSummarizeRequest,
+        context: grpc.aio.ServicerContext[
+            summary_pb2.StreamSummarizeRequest, summary_pb2.StreamSummarizeResponse
+        ],
+    ) -> AsyncIterator[summary_pb2.StreamSummarizeResponse]:
+        """Streams a summary of each of the given articles."""
+        request_id = uuid.uuid4().hex
+        async with reporting_errors(context), logged_call("StreamSummarize", request_id):
+            plan = plan_summarize(request, self._config, context.time_remaining())
+            engines = await self._tenants.engines_of(context)
+            async with self._admission.admit():
+                articles = await asyncio.to_thread(read_articles, request.articles)
+                given = GivenArticles(tuple(dict.fromkeys(request.article_ids)), articles)
+                events = summarize_events(plan, given, engines, request_id=request_id)
+                async with aclosing(events):
+                    sequence = 0
+                    async for event in events:
+                        sequence += 1
+                        yield summarize_response(sequence, event)
+
+    async def StreamDigest(  # noqa: N802
+        self,
+        request: summary_pb2.StreamDigestRequest,
+        context: grpc.aio.ServicerContext[summary_pb2.StreamDigestRequest, summary_pb2.StreamDigestResponse],
+    ) -> AsyncIterator[summary_pb2.StreamDigestResponse]:
+        """Streams one text over several articles."""
+        request_id = uuid.uuid4().hex
+        async with reporting_errors(context), logged_call("StreamDigest", request_id):
+            plan = plan_digest(request, self._config, context.time_remaining())
+            engines = await self._tenants.engines_of(context)
+            async with (
+                self._admission.admit(),
+                aclosing(digest_events(plan, engines, request_id=request_id)) as events,
+            ):
+                sequence = 0
+                async for event in events:
+                    sequence += 1
+                    yield digest_response(sequence, event)
+
+
+def summarize_response(sequence: int, event: SummarizeEvent) -> summary_pb2.StreamSummarizeResponse:
+    """Puts an event of the summaries into its envelope."""
+    response = summary_pb2.StreamSummarizeResponse(sequence=sequence)
+    match event:
+        case events_pb2.Started():
+            response.started.CopyFrom(event)
+        case events_pb2.Hits():
+            response.hits.CopyFrom(event)
+        case events_pb2.SummaryDelta():
+            response.summary_delta.CopyFrom(event)
+        case events_pb2.Summary():
+            response.summary.CopyFrom(event)
+        case events_pb2.HitFailed():
+            response.hit_failed.CopyFrom(event)
+        case events_pb2.Degraded():
+            response.degraded.CopyFrom(event)
+        case events_pb2.Completed():
+            response.completed.CopyFrom(event)
+    return response
+
+
+def digest_response(sequence: int, event: DigestStreamEvent) -> summary_pb2.StreamDigestResponse:
+    """Puts an event of a digest into its envelope."""
+    response = summary_pb2.StreamDigestResponse(sequence=sequence)
+    match event:
+        case events_pb2.Started():
+            response.started.CopyFrom(event)
+        case events_pb2.Hits():
+            response.hits.CopyFrom(event)
+        case summary_pb2.DigestSentence():
+            response.sentence.CopyFrom(event)
+        case summary_pb2.Digest():
+            response.digest.CopyFrom(event)
+        case events_pb2.Degraded():
+            response.degraded.CopyFrom(event)
+        case events_pb2.Completed():
+            response.completed.CopyFrom(event)
+    return response

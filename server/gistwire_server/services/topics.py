@@ -1,0 +1,66 @@
+"""TopicService: the stories of a time window."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+
+import grpc
+from gistwire.v1 import events_pb2, topic_pb2, topic_pb2_grpc
+
+from gistwire_server.admission import Admission
+from gistwire_server.call_log import logged_call
+from gistwire_server.config import ServerConfig
+from gistwire_server.errors import reporting_errors
+from gistwire_server.tenancy import Tenants
+from gistwire_server.topics.topic_pipeline import TopicEvent, topic_events
+from gistwire_server.topics.validation import plan_topics
+from gistwire_server.topics.windows import StoryWindows
+
+_WINDOWS_AT_ONCE = 2
+"""Windows that are put into stories at once: each keeps a core busy."""
+
+
+class TopicService(topic_pb2_grpc.TopicServiceServicer):
+    """Groups news into topics."""
+
+    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
+        self._tenants = tenants
+        self._config = config
+        self._windows = StoryWindows(timedelta(seconds=config.watch.overlap_s))
+        self._admission = Admission(
+            "topics", at_work=_WINDOWS_AT_ONCE, waiting=config.limits.waiting_searches
+        )
+
+    async def StreamTopics(  # noqa: N802 (the contract's name)
+        self,
+        request: topic_pb2.StreamTopicsRequest,
+        context: grpc.aio.ServicerContext[topic_pb2.StreamTopicsRequest, topic_pb2.StreamTopicsResponse],
+    ) -> AsyncIterator[topic_pb2.StreamTopicsResponse]:
+        """Streams the stories of a time window, by size and momentum."""
+        request_id = uuid.uuid4().hex
+        async with reporting_errors(context), logged_call("StreamTopics", request_id):
+            plan = plan_topics(request, self._config, context.time_remaining())
+            engines = await self._tenants.engines_of(context)
+            async with (
+                self._admission.admit(),
+                aclosing(topic_events(plan, engines, self._windows, request_id=request_id)) as events,
+            ):
+                sequence = 0
+                async for event in events:
+                    sequence += 1
+                    yield _envelope(sequence, event)
+
+
+def _envelope(sequence: int, event: TopicEvent) -> topic_pb2.StreamTopicsResponse:
+    match event:
+        case events_pb2.Started():
+            return topic_pb2.StreamTopicsResponse(sequence=sequence, started=event)
+        case topic_pb2.Topic():
+            return topic_pb2.StreamTopicsResponse(sequence=sequence, topic=event)
+        case topic_pb2.TopicDigest():
+            return topic_pb2.StreamTopicsResponse(sequence=sequence, digest=event)
+        case events_pb2.Degraded():
+            return topic_pb2.StreamTopicsResponse(sequence=sequence, degraded=event)
+        case events_pb2.Completed():
+            return topic_pb2.StreamTopicsResponse(sequence=sequence, completed=event)

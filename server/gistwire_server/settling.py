@@ -1,0 +1,70 @@
+"""From the hits of a stream to its end: summaries as they come, the order as it changes, `completed`."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from gistwire.v1 import events_pb2
+from gistwire_models.encoder import Embedding
+
+from gistwire_server.budget import Budget
+from gistwire_server.engines import Engines
+from gistwire_server.plan import SearchPlan
+from gistwire_server.ranking import RankedSignals, rank, ranking_event
+from gistwire_server.summarization import HitOutcome, HitToSummarize, summarize_hits
+from gistwire_server.tally import Tally
+
+SettlingEvent = (
+    events_pb2.SummaryDelta
+    | events_pb2.Summary
+    | events_pb2.HitFailed
+    | events_pb2.Ranking
+    | events_pb2.Degraded
+    | events_pb2.Completed
+)
+
+
+async def settle_hits(
+    hits: Sequence[HitToSummarize],
+    signals: Mapping[str, RankedSignals],
+    plan: SearchPlan,
+    engines: Engines,
+    *,
+    budget: Budget,
+    tally: Tally,
+    query_embedding: Embedding | None = None,
+) -> AsyncGenerator[SettlingEvent, None]:
+    """Summarizes and ranks hits that were shown.
+
+    Args:
+        hits: what to summarize, in rank order.
+        signals: what is known of each, by its identifier.
+        plan: how.
+        engines: with what.
+        budget: the time for it.
+        tally: what was counted of the stream so far.
+        query_embedding: ``float32 [dimension]``; None if it could not be made, or there is no query.
+
+    Yields:
+        The rest of the stream, in the order that events.proto promises.
+
+    Closing the generator stops all that is under way and waits for its end.
+    """
+    known = dict(signals)
+    order = rank(list(known.values()), plan.rank.weights)
+    shown: list[str] = []
+    async with aclosing(summarize_hits(hits, plan, engines, budget, query_embedding)) as events:
+        async for event in events:
+            tally.count(event, budget)
+            if not isinstance(event, HitOutcome):
+                yield event
+                continue
+            yield event.event
+            known[event.hit_id] = replace(known[event.hit_id], query_similarity=event.query_similarity)
+            order = rank(list(known.values()), plan.rank.weights)
+            places = [each.signals.hit_id for each in order]
+            if places != shown and tally.outcomes < len(hits):
+                shown = places
+                yield ranking_event(order, final=False)
+    yield ranking_event(order, final=True)
+    yield tally.completed(budget, hit_count=len(hits))
