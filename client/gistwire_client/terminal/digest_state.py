@@ -54,6 +54,16 @@ class DigestState:
     completed: events_pb2.Completed | None = None
     _numbers: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last event came."""
+        return self.completed is not None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show yet."""
+        return not self.articles and self.completed is None
+
     def apply(self, event: summary_pb2.StreamDigestResponse) -> None:
         """Takes an event. Citations of unknown articles, which the protocol does not allow, are passed over."""
         match event.WhichOneof("event"):

@@ -1,14 +1,7 @@
 """The three ways to show a digest: `open_digest_view` chooses one."""
 
-import sys
-import threading
-from types import TracebackType
-from typing import Protocol, Self
-
-import click
 from gistwire.v1 import summary_pb2
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.spinner import Spinner
 from rich.style import Style
 from rich.table import Table
@@ -17,111 +10,19 @@ from rich.text import Text
 from gistwire_client.terminal import wording
 from gistwire_client.terminal.digest_state import DigestState, ShownDisagreement, ShownSentence
 from gistwire_client.terminal.search_state import ShownHit
-from gistwire_client.terminal.views import write_json_line
+from gistwire_client.terminal.state_views import EventView, open_state_view
 
 _DIM = Style(dim=True)
 _NUMBER = Style(color="cyan")
 _DISAGREEMENT = Style(color="yellow")
-_REFRESHES_PER_SECOND = 12
 
 
-class DigestView(Protocol):
-    """Shows the events of one digest, between entering and leaving it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
-
-    def show(self, event: summary_pb2.StreamDigestResponse) -> None:
-        """Takes the next event."""
-        ...
+DigestView = EventView[summary_pb2.StreamDigestResponse]
 
 
 def open_digest_view(*, as_json: bool) -> DigestView:
     """JSON lines if they are asked for, else a live view in a terminal, else plain lines."""
-    if as_json:
-        return JsonDigestView()
-    if sys.stdout.isatty():
-        return LiveDigestView(Console(highlight=False, markup=False, emoji=False))
-    return PlainDigestView()
-
-
-class _LineView:
-    """A view that writes lines and has nothing to tidy up."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        return None
-
-
-class JsonDigestView(_LineView):
-    """Writes each event as a line of proto3 JSON."""
-
-    def show(self, event: summary_pb2.StreamDigestResponse) -> None:
-        """Writes the event."""
-        write_json_line(event)
-
-
-class PlainDigestView(_LineView):
-    """Writes the whole at the end: the text, what sources disagree on, and the articles that are cited."""
-
-    def __init__(self) -> None:
-        self._state = DigestState()
-
-    def show(self, event: summary_pb2.StreamDigestResponse) -> None:
-        """Takes the next event; the last one writes."""
-        self._state.apply(event)
-        if self._state.completed is not None:
-            for line in digest_lines(self._state):
-                click.echo(line)
-
-
-class LiveDigestView:
-    """Draws the digest as it grows, and at the end once as a whole.
-
-    Args:
-        console: the terminal.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._state = DigestState()
-        # Rich draws in a thread of its own.
-        self._lock = threading.Lock()
-        self._live = Live(
-            get_renderable=self._render,
-            console=console,
-            refresh_per_second=_REFRESHES_PER_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._live.stop()
-        if self._state.articles or self._state.completed:
-            self._console.print(render_digest(self._state))
-
-    def show(self, event: summary_pb2.StreamDigestResponse) -> None:
-        """Takes the next event; it is drawn with the next refresh."""
-        with self._lock:
-            self._state.apply(event)
-
-    def _render(self) -> RenderableType:
-        with self._lock:
-            return render_digest(self._state)
+    return open_state_view(DigestState(), digest_lines, render_digest, as_json=as_json)
 
 
 def digest_lines(state: DigestState) -> list[str]:

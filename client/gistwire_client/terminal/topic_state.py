@@ -56,6 +56,16 @@ class TopicState:
         """Number of topics whose digest came."""
         return sum(bool(topic.digest) for topic in self.topics.values())
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last event came."""
+        return self.completed is not None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show yet."""
+        return not self.topics and self.completed is None
+
     def apply(self, event: topic_pb2.StreamTopicsResponse) -> None:
         """Takes an event. Digests of unknown topics, which the protocol does not allow, are passed over."""
         match event.WhichOneof("event"):

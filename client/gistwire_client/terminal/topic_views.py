@@ -1,130 +1,32 @@
 """The three ways to show topics: `open_topic_view` chooses one."""
 
-import sys
-import threading
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Protocol, Self
 
-import click
 from gistwire.v1 import topic_pb2
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.spinner import Spinner
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from gistwire_client.terminal import wording
+from gistwire_client.terminal.state_views import EventView, open_state_view
 from gistwire_client.terminal.topic_state import ShownTopic, TopicState
-from gistwire_client.terminal.views import write_json_line
 
 _DIM = Style(dim=True)
 _NUMBER = Style(color="cyan", bold=True)
 _BAR = Style(color="cyan")
 _KEYWORDS = Style(color="green")
 _DISAGREEMENT = Style(color="yellow")
-_REFRESHES_PER_SECOND = 12
 _SHOWN_SOURCES = 3
 
 
-class TopicView(Protocol):
-    """Shows the events of one stream of topics, between entering and leaving it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
-
-    def show(self, event: topic_pb2.StreamTopicsResponse) -> None:
-        """Takes the next event."""
-        ...
+TopicView = EventView[topic_pb2.StreamTopicsResponse]
 
 
 def open_topic_view(*, as_json: bool) -> TopicView:
     """JSON lines if they are asked for, else a live view in a terminal, else plain lines."""
-    if as_json:
-        return JsonTopicView()
-    if sys.stdout.isatty():
-        return LiveTopicView(Console(highlight=False, markup=False, emoji=False))
-    return PlainTopicView()
-
-
-class _LineView:
-    """A view that writes lines and has nothing to tidy up."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        return None
-
-
-class JsonTopicView(_LineView):
-    """Writes each event as a line of proto3 JSON."""
-
-    def show(self, event: topic_pb2.StreamTopicsResponse) -> None:
-        """Writes the event."""
-        write_json_line(event)
-
-
-class PlainTopicView(_LineView):
-    """Writes the whole at the end: each topic with its digest."""
-
-    def __init__(self) -> None:
-        self._state = TopicState()
-
-    def show(self, event: topic_pb2.StreamTopicsResponse) -> None:
-        """Takes the next event; the last one writes."""
-        self._state.apply(event)
-        if self._state.completed is not None:
-            for line in topic_lines(self._state):
-                click.echo(line)
-
-
-class LiveTopicView:
-    """Draws topics as they come, and at the end once as a whole.
-
-    Args:
-        console: the terminal.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._state = TopicState()
-        # Rich draws in a thread of its own.
-        self._lock = threading.Lock()
-        self._live = Live(
-            get_renderable=self._render,
-            console=console,
-            refresh_per_second=_REFRESHES_PER_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._live.stop()
-        if self._state.topics or self._state.completed:
-            self._console.print(render_topics(self._state))
-
-    def show(self, event: topic_pb2.StreamTopicsResponse) -> None:
-        """Takes the next event; it is drawn with the next refresh."""
-        with self._lock:
-            self._state.apply(event)
-
-    def _render(self) -> RenderableType:
-        with self._lock:
-            return render_topics(self._state)
+    return open_state_view(TopicState(), topic_lines, render_topics, as_json=as_json)
 
 
 def topic_lines(state: TopicState) -> list[str]:

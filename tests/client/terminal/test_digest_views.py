@@ -9,12 +9,11 @@ import pytest
 from gistwire.v1 import events_pb2, summary_pb2
 from gistwire_client.terminal.digest_state import DigestState
 from gistwire_client.terminal.digest_views import (
-    JsonDigestView,
-    LiveDigestView,
-    PlainDigestView,
     digest_lines,
+    open_digest_view,
     render_digest,
 )
+from gistwire_client.terminal.state_views import LiveStateView
 from google.protobuf.duration_pb2 import Duration
 from rich.console import Console
 
@@ -111,7 +110,7 @@ def test_an_empty_digest_says_why(completed: events_pb2.Completed, closing: str)
 
 def test_the_plain_view_writes_once_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     *events, completed = digest_events(*SENTENCES)
-    with PlainDigestView() as view:
+    with open_digest_view(as_json=False) as view:
         for event in events:
             view.show(event)
         assert capsys.readouterr().out == ""
@@ -120,7 +119,7 @@ def test_the_plain_view_writes_once_at_the_end(capsys: pytest.CaptureFixture[str
 
 
 def test_the_json_view_writes_each_event(capsys: pytest.CaptureFixture[str]) -> None:
-    with JsonDigestView() as view:
+    with open_digest_view(as_json=True) as view:
         for event in digest_events(SENTENCES[0]):
             view.show(event)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -130,7 +129,8 @@ def test_the_json_view_writes_each_event(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_live_view_ends_in_the_whole() -> None:
     output = io.StringIO()
-    with LiveDigestView(Console(file=output, width=80, force_terminal=True, highlight=False)) as view:
+    console = Console(file=output, width=80, force_terminal=True, highlight=False)
+    with LiveStateView(console, DigestState(), render_digest) as view:
         for event in digest_events(*SENTENCES, disagreements=[DISAGREEMENT]):
             view.show(event)
     shown = output.getvalue()
@@ -152,7 +152,7 @@ def test_hostile_text_never_reaches_the_output(capsys: pytest.CaptureFixture[str
     disagreement = summary_pb2.Disagreement(subject=HOSTILE, claims=[citation("a1", HOSTILE)])
     events = digest_events(sentence, disagreements=[disagreement])
     events[1].hits.hits[0].article.headline = HOSTILE
-    with PlainDigestView() as view:
+    with open_digest_view(as_json=False) as view:
         for event in events:
             view.show(event)
     shown = capsys.readouterr().out

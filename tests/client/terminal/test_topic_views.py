@@ -5,8 +5,9 @@ import json
 
 import pytest
 from gistwire.v1 import events_pb2, topic_pb2
+from gistwire_client.terminal.state_views import LiveStateView
 from gistwire_client.terminal.topic_state import TopicState, timeline_bar
-from gistwire_client.terminal.topic_views import LiveTopicView, open_topic_view
+from gistwire_client.terminal.topic_views import open_topic_view, render_topics
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -55,7 +56,7 @@ def test_json_lines_are_the_events(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_live_view_leaves_the_whole_behind() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
-    with LiveTopicView(console) as view:
+    with LiveStateView(console, TopicState(), render_topics) as view:
         for event in topic_stream():
             view.show(event)
     assert isinstance(console.file, io.StringIO)
