@@ -44,6 +44,14 @@ def test_what_users_alike_rate_well_is_predicted() -> None:
     assert all(int(article_id[1:]) % 2 == 0 for article_id in model.best("u0", limit=3))
 
 
+def test_where_all_are_of_one_mind_that_is_what_is_predicted() -> None:
+    model = fit_ratings(
+        [Rating(f"u{user}", f"a{place}", 1.0, NOW) for user in range(12) for place in range(6)], CONFIG
+    )
+    assert model is not None
+    assert list(model.predict("u0", ["a0", "a5"]).values()) == pytest.approx([1.0, 1.0])
+
+
 def test_who_and_what_is_not_known_has_no_prediction() -> None:
     model = fit_ratings(two_camps(), CONFIG)
     assert model is not None
