@@ -2,6 +2,7 @@
 
 import secrets
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +45,8 @@ _SCHEMA = (
 # The key in `meta` from when a user's rows are deleted until the file holds no remains of them.
 _ERASING = "erasing"
 
+_CHECKPOINT_PAUSE_S = 0.01
+
 
 class UserFile:
     """The events and the stated interests of the users of one tenant.
@@ -61,6 +64,7 @@ class UserFile:
     """
 
     def __init__(self, folder: Path, *, busy_timeout_s: float) -> None:
+        self._busy_timeout_s = busy_timeout_s
         path = create_file(folder, FILE_NAME)
         self._writer = connect(path, busy_timeout_s=busy_timeout_s)
         try:
@@ -162,13 +166,27 @@ class UserFile:
 
         Zeroing what is deleted is not enough: a page that was split keeps copies of the rows that moved to another.
         """
+        give_up_at = time.monotonic() + self._busy_timeout_s
         with explained_errors():
             self._writer.execute("VACUUM")
-            [(busy, _, _)] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        if busy:
-            raise IndexUnavailableError("another process has been reading the users' file for too long")
+            while not self._truncate_journal():
+                if time.monotonic() >= give_up_at:
+                    raise IndexUnavailableError(
+                        "another process has been reading the users' file for too long"
+                    )
+                time.sleep(_CHECKPOINT_PAUSE_S)
         with write_transaction(self._writer):
             self._writer.execute("DELETE FROM meta WHERE key = ? AND value = ?", (_ERASING, mark))
+
+    def _truncate_journal(self) -> bool:
+        """Moves what the journal holds into the file, and empties it; waits for readers, as long as for writers.
+
+        Returns:
+            False where somebody has read for too long, or does the same at this moment: SQLite waits for no other
+            checkpoint (https://sqlite.org/pragma.html#pragma_wal_checkpoint).
+        """
+        [(busy, _, _)] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return not busy
 
     def _insert(self, event: UserEvent) -> bool:
         inserted = self._writer.execute(
