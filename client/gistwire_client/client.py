@@ -22,6 +22,7 @@ from grpc_health.v1 import health_pb2
 
 from gistwire_client import recommendations, summaries, topics, user_events
 from gistwire_client.errors import SearchFailedError, error_of
+from gistwire_client.event_stream import events_of
 from gistwire_client.ingestion import Articles, IngestCall, IngestEvent, IngestRetry, ingest_articles
 from gistwire_client.service_config import CHANNEL_OPTIONS
 from gistwire_client.tenancy import tenant_interceptors
@@ -116,7 +117,7 @@ class GistwireClient:
             channel, self._opened = self._opened, None
             await channel.close()
 
-    async def stream_search(
+    def stream_search(
         self, query: str, *, top_k: int = 10, timeout_s: float | None = None, **options: Unpack[SearchOptions]
     ) -> AsyncGenerator[search_pb2.StreamSearchResponse, None]:
         """Searches, and yields each event as soon as it is known. Leaving the generator cancels the search.
@@ -133,19 +134,16 @@ class GistwireClient:
         Raises:
             SearchFailedError: the stream ended without ``completed``.
         """
-        request = search_pb2.StreamSearchRequest(query=query, top_k=top_k, **options)
-        call = search_pb2_grpc.SearchServiceStub(self._channel).StreamSearch(request, timeout=timeout_s)
-        completed = False
-        try:
-            async for event in call:
-                completed = event.HasField("completed")
-                yield event
-        except grpc.aio.AioRpcError as error:
-            raise error_of(error) from error
-        finally:
-            call.cancel()
-        if not completed:
-            raise SearchFailedError("the search stream ended before the search was completed")
+
+        def start() -> (
+            "grpc.aio.UnaryStreamCall[search_pb2.StreamSearchRequest, search_pb2.StreamSearchResponse]"
+        ):
+            request = search_pb2.StreamSearchRequest(query=query, top_k=top_k, **options)
+            return search_pb2_grpc.SearchServiceStub(self._channel).StreamSearch(request, timeout=timeout_s)
+
+        return events_of(
+            start, incomplete=SearchFailedError("the search stream ended before the search was completed")
+        )
 
     async def search(
         self,

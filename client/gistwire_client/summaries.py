@@ -6,7 +6,8 @@ from typing import TypedDict
 import grpc
 from gistwire.v1 import article_pb2, specs_pb2, summary_pb2, summary_pb2_grpc
 
-from gistwire_client.errors import CallFailedError, error_of
+from gistwire_client.errors import CallFailedError
+from gistwire_client.event_stream import events_of
 
 
 class DigestOptions(TypedDict, total=False):
@@ -54,37 +55,21 @@ def digest_request(
     return request
 
 
-async def stream_summarize(
+def stream_summarize(
     channel: grpc.aio.Channel, request: summary_pb2.StreamSummarizeRequest, *, timeout_s: float | None
 ) -> AsyncGenerator[summary_pb2.StreamSummarizeResponse, None]:
     """As `GistwireClient.summarize`."""
-    call = summary_pb2_grpc.SummaryServiceStub(channel).StreamSummarize(request, timeout=timeout_s)
-    completed = False
-    try:
-        async for event in call:
-            completed = event.HasField("completed")
-            yield event
-    except grpc.aio.AioRpcError as error:
-        raise error_of(error) from error
-    finally:
-        call.cancel()
-    if not completed:
-        raise CallFailedError("the stream ended before all summaries were there")
+    return events_of(
+        lambda: summary_pb2_grpc.SummaryServiceStub(channel).StreamSummarize(request, timeout=timeout_s),
+        incomplete=CallFailedError("the stream ended before all summaries were there"),
+    )
 
 
-async def stream_digest(
+def stream_digest(
     channel: grpc.aio.Channel, request: summary_pb2.StreamDigestRequest, *, timeout_s: float | None
 ) -> AsyncGenerator[summary_pb2.StreamDigestResponse, None]:
     """As `GistwireClient.digest`."""
-    call = summary_pb2_grpc.SummaryServiceStub(channel).StreamDigest(request, timeout=timeout_s)
-    completed = False
-    try:
-        async for event in call:
-            completed = event.HasField("completed")
-            yield event
-    except grpc.aio.AioRpcError as error:
-        raise error_of(error) from error
-    finally:
-        call.cancel()
-    if not completed:
-        raise CallFailedError("the stream ended before the digest was completed")
+    return events_of(
+        lambda: summary_pb2_grpc.SummaryServiceStub(channel).StreamDigest(request, timeout=timeout_s),
+        incomplete=CallFailedError("the stream ended before the digest was completed"),
+    )

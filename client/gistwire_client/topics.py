@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import grpc
 from gistwire.v1 import topic_pb2, topic_pb2_grpc
 
-from gistwire_client.errors import CallFailedError, error_of
+from gistwire_client.errors import CallFailedError
+from gistwire_client.event_stream import events_of
 
 
 def topics_request(
@@ -27,19 +28,11 @@ def topics_request(
     return request
 
 
-async def stream_topics(
+def stream_topics(
     channel: grpc.aio.Channel, request: topic_pb2.StreamTopicsRequest, *, timeout_s: float | None
 ) -> AsyncGenerator[topic_pb2.StreamTopicsResponse, None]:
     """As `GistwireClient.topics`."""
-    call = topic_pb2_grpc.TopicServiceStub(channel).StreamTopics(request, timeout=timeout_s)
-    completed = False
-    try:
-        async for event in call:
-            completed = event.HasField("completed")
-            yield event
-    except grpc.aio.AioRpcError as error:
-        raise error_of(error) from error
-    finally:
-        call.cancel()
-    if not completed:
-        raise CallFailedError("the stream ended before all topics were there")
+    return events_of(
+        lambda: topic_pb2_grpc.TopicServiceStub(channel).StreamTopics(request, timeout=timeout_s),
+        incomplete=CallFailedError("the stream ended before all topics were there"),
+    )
