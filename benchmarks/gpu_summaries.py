@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -35,16 +34,13 @@ from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.placement import CPU, Placement
 from gistwire_models.shipped import default_encoder_folder, default_repository, default_summarizer_folder
 from gistwire_models.summarizer import Candidates, DraftDelta, Summarizer, SummaryRequest
-from gistwire_models.summarizer_folder import read_summarizer_description
-from gistwire_models.summarizer_source import DECODING_OPTIONS, SUMMARY_TASK, read_source
-from gistwire_models.tokenization import read_tokenizer
 from gistwire_models.triton import TritonEncoder, TritonSettings, TritonSummarizer
 from gistwire_models.triton.launcher import TritonProcess
 
 from benchmarks.corpus import SAMPLE_CORPUS, read_articles, recombined
 from benchmarks.machine import quiet_log
+from benchmarks.raw_engine import MAX_TOKENS, raw_rate
 
-_MAX_TOKENS = 48
 _REFERENCE_TEXTS = 128
 _PACKAGES = ("ctranslate2", "numpy", "grpcio", "torch", "transformers")
 _Item = TypeVar("_Item")
@@ -197,7 +193,7 @@ def _requests(count: int) -> list[SummaryRequest]:
             headline=each.headline,
             body=each.body,
             language="en",
-            max_tokens=_MAX_TOKENS,
+            max_tokens=MAX_TOKENS,
         )
         for place, each in enumerate(long[:count])
     ]
@@ -269,7 +265,7 @@ async def _compare_summarizers(
         compute_type: await _cpu_texts(requests, Placement("cpu", 0, compute_type))
         for compute_type in ("float32", "int8")
     }
-    print(f"\nsummarizer of {_MAX_TOKENS} tokens; as the CPU's: texts that are the same, words that are")
+    print(f"\nsummarizer of {MAX_TOKENS} tokens; as the CPU's: texts that are the same, words that are")
     print(
         "numbers      threads × batch   raw engine   summaries/s   soonest piece   as float32   as int8     memory"
     )
@@ -322,36 +318,11 @@ async def _cpu_texts(requests: Sequence[SummaryRequest], placement: Placement = 
 
 
 def _raw_rate(placement: Placement, threads: int, batch: int, requests: Sequence[SummaryRequest]) -> float:
-    """Summaries/s by CTranslate2 alone: tokens in, tokens out, without drafts; the better of two."""
-    folder = default_summarizer_folder()
-    description = read_summarizer_description(folder)
-    tokenizer = read_tokenizer(folder)
-    sources = [
-        read_source(
-            tokenizer,
-            task=SUMMARY_TASK,
-            headline=each.headline,
-            body=each.body,
-            max_tokens=description.max_source_tokens,
-        ).tokens
-        for each in requests
-    ]
-    engine = placement.open(ctranslate2.Translator, folder, replicas=threads)
-
-    def write(start: int) -> None:
-        engine.translate_batch(
-            sources[start : start + batch], beam_size=1, max_decoding_length=_MAX_TOKENS, **DECODING_OPTIONS
-        )
-
-    took_s = []
-    for _ in range(2):
-        begin = time.perf_counter()
-        with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(write, start) for start in range(0, len(sources), batch)]:
-                done.result()
-        took_s.append(time.perf_counter() - begin)
+    """Summaries/s by CTranslate2 alone; the better of two."""
+    engine = placement.open(ctranslate2.Translator, default_summarizer_folder(), replicas=threads)
+    rate = max(raw_rate(engine, requests, batch=batch, threads=threads) for _ in range(2))
     engine.unload_model()
-    return len(sources) / min(took_s)
+    return rate
 
 
 def _likeness(texts: Mapping[str, str], reference: Mapping[str, str]) -> str:

@@ -6,13 +6,12 @@ import re
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import ctranslate2
 import grpc
@@ -26,8 +25,6 @@ from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.placement import CPU, INSTRUCTIONS_VARIABLE, prefer_avx512
 from gistwire_models.shipped import default_encoder_folder, default_repository, default_summarizer_folder
 from gistwire_models.summarizer import Candidates, DraftDelta, Summarizer, SummaryRequest
-from gistwire_models.summarizer_folder import read_summarizer_description
-from gistwire_models.summarizer_source import DECODING_OPTIONS, SUMMARY_TASK, read_source
 from gistwire_models.summary_draft import Draft
 from gistwire_models.summary_writer import SummaryJob, SummaryWriter
 from gistwire_models.tokenization import TokenCounter, read_tokenizer
@@ -38,9 +35,9 @@ from gistwire_server.config import LimitsConfig, ServerConfig, SummaryConfig, Tr
 
 from benchmarks.corpus import read_articles, recombined
 from benchmarks.machine import describe_machine
+from benchmarks.raw_engine import MAX_TOKENS, rate_of, raw_rate
 
 _BATCH = 8
-_MAX_TOKENS = 48
 _QUERIES = 200
 _METRICS = re.compile(r'^(nv_inference_\w+)\{model="(\w+)",version="\d+"[^}]*\} (\S+)', re.MULTILINE)
 
@@ -158,7 +155,7 @@ def _requests(sources: Sequence[str], count: int) -> list[SummaryRequest]:
             headline=each.headline,
             body=each.body,
             language="en",
-            max_tokens=_MAX_TOKENS,
+            max_tokens=MAX_TOKENS,
         )
         for place, each in enumerate(articles)
     ]
@@ -219,26 +216,9 @@ def _prepare_process(cores: Sequence[int], avx512: bool) -> None:
 
 
 def _raw_rate(requests: Sequence[SummaryRequest], batch: int) -> float:
-    """Summaries/s by CTranslate2 alone: tokens in, tokens out, in batches, without drafts."""
-    folder = default_summarizer_folder()
-    description = read_summarizer_description(folder)
-    tokenizer = read_tokenizer(folder)
-    engine = ctranslate2.Translator(str(folder), inter_threads=default_replicas(), intra_threads=1)
-    sources = [
-        read_source(
-            tokenizer,
-            task=SUMMARY_TASK,
-            headline=each.headline,
-            body=each.body,
-            max_tokens=description.max_source_tokens,
-        ).tokens
-        for each in requests
-    ]
-
-    def write(sources: Sequence[list[str]]) -> None:
-        engine.translate_batch(sources, beam_size=1, max_decoding_length=_MAX_TOKENS, **DECODING_OPTIONS)
-
-    return _rate(write, sources, batch)
+    replicas = default_replicas()
+    engine = ctranslate2.Translator(str(default_summarizer_folder()), inter_threads=replicas, intra_threads=1)
+    return raw_rate(engine, requests, batch=batch, threads=replicas)
 
 
 def _writer_rate(requests: Sequence[SummaryRequest], batch: int) -> float:
@@ -247,22 +227,12 @@ def _writer_rate(requests: Sequence[SummaryRequest], batch: int) -> float:
 
     async def write_all() -> float:
         jobs = [
-            SummaryJob(source, words, 1, _MAX_TOKENS - 1, Draft(words))
+            SummaryJob(source, words, 1, MAX_TOKENS - 1, Draft(words))
             for source, words in map(writer.read, requests)
         ]
-        return await asyncio.to_thread(_rate, writer.write, jobs, batch)
+        return await asyncio.to_thread(rate_of, writer.write, jobs, batch=batch, threads=default_replicas())
 
     return asyncio.run(write_all())
-
-
-def _rate(write: Callable[[Sequence[Any]], object], items: Sequence[Any], batch: int) -> float:
-    """Items per second that are written in batches, as many at once as there are cores."""
-    batches = [items[start : start + batch] for start in range(0, len(items), batch)]
-    begin = time.perf_counter()
-    with ThreadPoolExecutor(default_replicas()) as threads:
-        for done in [threads.submit(write, each) for each in batches]:
-            done.result()
-    return len(items) / (time.perf_counter() - begin)
 
 
 async def _summarize(summarizer: Summarizer, requests: Sequence[SummaryRequest], concurrency: int) -> _Run:
@@ -356,7 +326,7 @@ def _group_request(group: int) -> search_pb2.StreamSearchRequest:
         query="news",
         filter=f'category = "g{group}"',
         top_k=_BATCH,
-        summary=specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.BEST, candidates=1, max_tokens=_MAX_TOKENS),
+        summary=specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.BEST, candidates=1, max_tokens=MAX_TOKENS),
         rank=specs_pb2.RankSpec(collapse=False),
     )
 
