@@ -2,11 +2,9 @@
 
 import asyncio
 import signal
-import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 import structlog
@@ -30,13 +28,15 @@ from grpc_reflection.v1alpha import reflection
 
 from gistwire_server.article_feed import ArticleFeeds
 from gistwire_server.call_log import configure_log
-from gistwire_server.config import UNIX_SOCKET, LimitsConfig, ServerConfig
+from gistwire_server.calls import Calls
+from gistwire_server.config import LimitsConfig, ServerConfig
 from gistwire_server.engines import Engines
-from gistwire_server.errors import ConfigurationError
+from gistwire_server.listening import bind
 from gistwire_server.model_engines import open_encoder, open_summarizer
 from gistwire_server.paging import TokenSigner, load_key
 from gistwire_server.retention import expiring
 from gistwire_server.scoring import Scorer
+from gistwire_server.security.authentication import OpenAuthenticator
 from gistwire_server.services.articles import ArticleService
 from gistwire_server.services.recommendation import RecommendationService
 from gistwire_server.services.search import SearchService
@@ -141,8 +141,10 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
         health_service = health.aio.HealthServicer()
         tenants = Tenants(engines, store, config.tenants)
         feeds = ArticleFeeds(config.watch)
-        _add_services(server, tenants, config, feeds, health_service)
-        target = _bind(server, config, stack)
+        calls = Calls(tenants, OpenAuthenticator())
+        _add_services(server, calls, tenants, config, feeds)
+        health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+        target = bind(server, config, stack.enter_context(ExitStack()))
         await stack.enter_async_context(expiring(tenants, config.retention_days))
         await server.start()
         for name in ("", *_SERVICE_NAMES):
@@ -188,36 +190,17 @@ def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:
 
 
 def _add_services(
-    server: grpc.aio.Server,
-    tenants: Tenants,
-    config: ServerConfig,
-    feeds: ArticleFeeds,
-    health_service: health.aio.HealthServicer,
+    server: grpc.aio.Server, calls: Calls, tenants: Tenants, config: ServerConfig, feeds: ArticleFeeds
 ) -> None:
-    articles = ArticleService(tenants, config.limits)
-    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(tenants, config, feeds), server)
+    articles = ArticleService(calls, tenants, config.limits)
+    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(calls, config, feeds), server)
     article_pb2_grpc.add_ArticleServiceServicer_to_server(articles, server)
-    summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(tenants, config), server)
+    summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(calls, config), server)
     recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(
-        RecommendationService(tenants, config), server
+        RecommendationService(calls, config), server
     )
-    topic_pb2_grpc.add_TopicServiceServicer_to_server(TopicService(tenants, config), server)
-    user_event_pb2_grpc.add_UserEventServiceServicer_to_server(UserEventService(tenants, config), server)
-    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+    topic_pb2_grpc.add_TopicServiceServicer_to_server(TopicService(calls, config), server)
+    user_event_pb2_grpc.add_UserEventServiceServicer_to_server(UserEventService(calls, config), server)
     reflection.enable_server_reflection(
         (*_SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
     )
-
-
-def _bind(server: grpc.aio.Server, config: ServerConfig, stack: AsyncExitStack) -> str:
-    if config.listen == UNIX_SOCKET:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gistwire-"))
-        target = f"unix:{Path(folder) / 'socket'}"
-        server.add_insecure_port(target)
-        return target
-    host, _, _ = config.listen.rpartition(":")
-    try:
-        port = server.add_insecure_port(config.listen)
-    except RuntimeError as error:
-        raise ConfigurationError(f"listen: {config.listen} cannot be bound; is it in use?") from error
-    return f"{host}:{port}"

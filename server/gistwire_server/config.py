@@ -9,6 +9,10 @@ import msgspec
 from gistwire_indexer.index import check_tenant
 
 from gistwire_server.errors import ConfigurationError
+from gistwire_server.overload.config import OverloadConfig
+from gistwire_server.policy.config import PolicyConfig
+from gistwire_server.security.config import SecurityConfig
+from gistwire_server.telemetry.config import TelemetryConfig
 
 UNIX_SOCKET = "unix"
 """Value of `listen` for a private Unix socket, which only this user can reach."""
@@ -262,6 +266,10 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     personal: PersonalConfig = PersonalConfig()
     watch: WatchConfig = WatchConfig()
     limits: LimitsConfig = LimitsConfig()
+    overload: OverloadConfig = OverloadConfig()
+    security: SecurityConfig = SecurityConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+    policy: PolicyConfig = PolicyConfig()
 
 
 def load_config(path: Path | None = None, **overrides: object) -> ServerConfig:

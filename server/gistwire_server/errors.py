@@ -17,6 +17,8 @@ GistwireServerError             anything that the server refuses or cannot do
 ├── ArticleNotFoundError        there is no article with this identifier
 ├── TopicNotFoundError          there is no topic with this identifier
 ├── UserNotFoundError           nothing is known of this user
+├── UnauthenticatedError        the call has no credentials, or none that are good
+├── PermissionDeniedError       the caller may not make this call
 ├── TenantUnknownError          the call is of a tenant that the server does not have
 ├── OverloadedError             too much work is under way
 ├── DrainingError               the server shuts down; another goes on with the call
@@ -133,6 +135,14 @@ class UserNotFoundError(GistwireServerError):
     """Nothing is known of this user."""
 
 
+class UnauthenticatedError(GistwireServerError):
+    """The call has no credentials, or none that are good. The message never says which part of them is wrong."""
+
+
+class PermissionDeniedError(GistwireServerError):
+    """The caller may not make this call."""
+
+
 class TenantUnknownError(GistwireServerError):
     """The call is of a tenant that the server does not have."""
 
@@ -209,6 +219,10 @@ def status_of(error: BaseException) -> status_pb2.Status:
             return _status(code_pb2.NOT_FOUND, "TOPIC_NOT_FOUND", str(error))
         case UserNotFoundError():
             return _status(code_pb2.NOT_FOUND, "USER_NOT_FOUND", str(error))
+        case UnauthenticatedError():
+            return _status(code_pb2.UNAUTHENTICATED, "UNAUTHENTICATED", str(error))
+        case PermissionDeniedError():
+            return _status(code_pb2.PERMISSION_DENIED, "PERMISSION_DENIED", str(error))
         case TenantUnknownError():
             return _status(code_pb2.PERMISSION_DENIED, "TENANT_UNKNOWN", str(error))
         case OverloadedError() | ModelOverloadedError():

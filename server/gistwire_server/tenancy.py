@@ -12,6 +12,7 @@ from gistwire_indexer.ingestion import Ingestor
 from gistwire_server.engines import Engines
 from gistwire_server.errors import FieldViolation, InvalidRequestError, TenantUnknownError
 from gistwire_server.personal.ratings import Collaboration
+from gistwire_server.security.callers import Caller
 
 TENANT_METADATA = "gistwire-tenant"
 """Key of the call's metadata that names the tenant; without it the call is of the default tenant."""
@@ -41,15 +42,26 @@ class Tenants:
         """The names of all tenants."""
         return self._names | {DEFAULT_TENANT}
 
-    async def engines_of(self, context: grpc.aio.ServicerContext[Any, Any]) -> Engines:
-        """Returns the engines of the tenant that a call names.
+    def tenant_of(self, caller: Caller, named: str | None) -> str:
+        """Returns the tenant that a call is about.
+
+        Args:
+            caller: who makes it.
+            named: the tenant that it names; None for the only one that its caller may reach, or the default one.
 
         Raises:
-            InvalidRequestError: the name is none.
-            TenantUnknownError: the server has no such tenant.
-            IndexUnavailableError: the tenant's index cannot be opened.
+            TenantUnknownError: the server has no such tenant, or the caller may not reach it.
         """
-        return await self.engines(_named_tenant(context))
+        if named is not None:
+            tenant = named
+        elif caller.tenants is not None and len(caller.tenants) == 1:
+            (tenant,) = caller.tenants
+        else:
+            tenant = DEFAULT_TENANT
+        if tenant not in self.names or (caller.tenants is not None and tenant not in caller.tenants):
+            # One answer for both: who may not reach a tenant is not told whether there is one.
+            raise TenantUnknownError(f"{TENANT_METADATA}: this server has no such tenant for you")
+        return tenant
 
     async def engines(self, tenant: str) -> Engines:
         """Returns the engines of a tenant.
@@ -85,7 +97,12 @@ class Tenants:
         return self._ingestors[engines.tenant]
 
 
-def _named_tenant(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+def named_tenant(context: grpc.aio.ServicerContext[Any, Any]) -> str | None:
+    """Returns the tenant that the metadata of a call names; None if they name none.
+
+    Raises:
+        InvalidRequestError: what they name is no name of a tenant.
+    """
     for key, value in context.invocation_metadata() or ():
         if key == TENANT_METADATA:
             name = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
@@ -95,4 +112,4 @@ def _named_tenant(context: grpc.aio.ServicerContext[Any, Any]) -> str:
                 raise InvalidRequestError(
                     [FieldViolation(TENANT_METADATA, f"is not valid: {error}")]
                 ) from error
-    return DEFAULT_TENANT
+    return None

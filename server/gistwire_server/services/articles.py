@@ -1,6 +1,5 @@
 """ArticleService: reads, deletes and ingests articles."""
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -10,9 +9,9 @@ from gistwire_indexer.index import IndexedArticle
 
 from gistwire_server.admission import Admission
 from gistwire_server.batch_size import BatchSizeController
-from gistwire_server.call_log import logged_call
+from gistwire_server.calls import Calls
 from gistwire_server.config import LimitsConfig
-from gistwire_server.errors import ArticleNotFoundError, reporting_errors
+from gistwire_server.errors import ArticleNotFoundError
 from gistwire_server.hit_messages import timestamp
 from gistwire_server.ingest_operations import OperationReader
 from gistwire_server.ingest_stream import IngestStream
@@ -26,7 +25,8 @@ _SLOW_WRITE_S = 3.0
 class ArticleService(article_pb2_grpc.ArticleServiceServicer):
     """Reads, deletes and ingests articles."""
 
-    def __init__(self, tenants: Tenants, limits: LimitsConfig) -> None:
+    def __init__(self, calls: Calls, tenants: Tenants, limits: LimitsConfig) -> None:
+        self._calls = calls
         self._tenants = tenants
         self._limits = limits
         self._admission = Admission("ingest", at_work=limits.concurrent_ingests, waiting=0)
@@ -37,9 +37,9 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         context: grpc.aio.ServicerContext[article_pb2.GetArticleRequest, article_pb2.GetArticleResponse],
     ) -> article_pb2.GetArticleResponse:
         """Returns one article."""
-        async with reporting_errors(context):
+        async with self._calls.handle(context, "GetArticle") as call:
             check_article_id(request.id)
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             (found,) = await engines.index.get([request.id])
             if found is None:
                 raise ArticleNotFoundError("there is no article with this id")
@@ -53,9 +53,9 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         ],
     ) -> article_pb2.DeleteArticleResponse:
         """Deletes one article."""
-        async with reporting_errors(context):
+        async with self._calls.handle(context, "DeleteArticle") as call:
             check_article_id(request.id)
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             (deleted,) = await self._tenants.ingestor(engines).delete([request.id])
             if not deleted and not request.allow_missing:
                 raise ArticleNotFoundError("there is no article with this id")
@@ -67,12 +67,8 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         context: grpc.aio.ServicerContext[article_pb2.StreamIngestRequest, article_pb2.StreamIngestResponse],
     ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
         """Ingests articles and acknowledges each."""
-        async with (
-            reporting_errors(context),
-            logged_call("StreamIngest", uuid.uuid4().hex),
-            self._admission.admit(),
-        ):
-            engines = await self._tenants.engines_of(context)
+        async with self._calls.handle(context, "StreamIngest") as call, self._admission.admit():
+            engines = await self._calls.engines(call)
             operations = OperationReader(request_iterator, window=self._limits.ingest_window)
             stream = IngestStream(
                 operations,

@@ -1,6 +1,5 @@
 """RecommendationService: validates, opens the recommendation, writes events."""
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -8,20 +7,18 @@ import grpc
 from gistwire.v1 import events_pb2, recommendation_pb2, recommendation_pb2_grpc
 
 from gistwire_server.admission import Admission
-from gistwire_server.call_log import logged_call
+from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
-from gistwire_server.errors import reporting_errors
 from gistwire_server.personal.recommending import RecommendationEvent, recommendation_events
-from gistwire_server.tenancy import Tenants
 from gistwire_server.validation import plan_recommendation
 
 
 class RecommendationService(recommendation_pb2_grpc.RecommendationServiceServicer):
     """Recommends news."""
 
-    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
+    def __init__(self, calls: Calls, config: ServerConfig) -> None:
         limits = config.limits
-        self._tenants = tenants
+        self._calls = calls
         self._config = config
         self._admission = Admission(
             "recommendation", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
@@ -35,13 +32,12 @@ class RecommendationService(recommendation_pb2_grpc.RecommendationServiceService
         ],
     ) -> AsyncIterator[recommendation_pb2.StreamRecommendResponse]:
         """Streams recommended articles with summaries and the reason of each."""
-        request_id = uuid.uuid4().hex
-        async with reporting_errors(context), logged_call("StreamRecommend", request_id):
+        async with self._calls.handle(context, "StreamRecommend") as call:
             plan = plan_recommendation(request, self._config, context.time_remaining())
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             async with (
                 self._admission.admit(),
-                aclosing(recommendation_events(plan, engines, request_id=request_id)) as events,
+                aclosing(recommendation_events(plan, engines, request_id=call.request_id)) as events,
             ):
                 sequence = 0
                 async for event in events:

@@ -1,6 +1,5 @@
 """SearchService: validates, opens the pipeline or the watch, writes events."""
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -9,11 +8,9 @@ from gistwire.v1 import events_pb2, search_pb2, search_pb2_grpc
 
 from gistwire_server.admission import Admission
 from gistwire_server.article_feed import ArticleFeeds
-from gistwire_server.call_log import logged_call
+from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
-from gistwire_server.errors import reporting_errors
 from gistwire_server.pipeline import SearchEvent, search_events
-from gistwire_server.tenancy import Tenants
 from gistwire_server.validation import plan_search, plan_stream_search, plan_watch
 from gistwire_server.watch import WatchUpdate, watch_events
 
@@ -21,10 +18,10 @@ from gistwire_server.watch import WatchUpdate, watch_events
 class SearchService(search_pb2_grpc.SearchServiceServicer):
     """Searches news."""
 
-    def __init__(self, tenants: Tenants, config: ServerConfig, feeds: ArticleFeeds) -> None:
+    def __init__(self, calls: Calls, config: ServerConfig, feeds: ArticleFeeds) -> None:
         limits = config.limits
         self._feeds = feeds
-        self._tenants = tenants
+        self._calls = calls
         self._config = config
         self._admission = Admission(
             "search", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
@@ -37,13 +34,12 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
         context: grpc.aio.ServicerContext[search_pb2.StreamSearchRequest, search_pb2.StreamSearchResponse],
     ) -> AsyncIterator[search_pb2.StreamSearchResponse]:
         """Streams every step of a search."""
-        request_id = uuid.uuid4().hex
-        async with reporting_errors(context), logged_call("StreamSearch", request_id):
+        async with self._calls.handle(context, "StreamSearch") as call:
             plan = plan_stream_search(request, self._config, context.time_remaining())
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             async with (
                 self._admission.admit(),
-                aclosing(search_events(plan, engines, request_id=request_id)) as events,
+                aclosing(search_events(plan, engines, request_id=call.request_id)) as events,
             ):
                 sequence = 0
                 async for event in events:
@@ -56,16 +52,17 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
         context: grpc.aio.ServicerContext[search_pb2.SearchRequest, search_pb2.SearchResponse],
     ) -> search_pb2.SearchResponse:
         """Answers with one page of a search."""
-        request_id = uuid.uuid4().hex
-        async with reporting_errors(context), logged_call("Search", request_id):
+        async with self._calls.handle(context, "Search") as call:
             plan = plan_search(request, self._config, context.time_remaining())
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             page = None
             if request.page_token:
                 page = engines.signer.read_page_token(request.page_token, plan)
             async with self._admission.admit():
                 response = _PageOfResults()
-                async with aclosing(search_events(plan, engines, request_id=request_id, page=page)) as events:
+                async with aclosing(
+                    search_events(plan, engines, request_id=call.request_id, page=page)
+                ) as events:
                     async for event in events:
                         response.take(event)
                 return response.message()
@@ -76,15 +73,14 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
         context: grpc.aio.ServicerContext[search_pb2.WatchRequest, search_pb2.WatchResponse],
     ) -> AsyncIterator[search_pb2.WatchResponse]:
         """Streams past hits, and new ones as long as the client stays."""
-        request_id = uuid.uuid4().hex
-        async with reporting_errors(context), logged_call("Watch", request_id):
+        async with self._calls.handle(context, "Watch") as call:
             plan = plan_watch(request, self._config, context.time_remaining())
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             watch = watch_events(
                 plan,
                 engines,
                 self._feeds.feed(engines),
-                request_id=request_id,
+                request_id=call.request_id,
                 resume_token=request.resume_token,
             )
             async with self._watch_admission.admit(), aclosing(watch) as updates:

@@ -1,7 +1,6 @@
 """SummaryService: summaries and digests without a search. Validates, opens the pipeline, writes events."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -15,20 +14,18 @@ from gistwire_server.article_summaries import (
     read_articles,
     summarize_events,
 )
-from gistwire_server.call_log import logged_call
+from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
 from gistwire_server.digests.stream import DigestStreamEvent, digest_events
-from gistwire_server.errors import reporting_errors
 from gistwire_server.summary_validation import plan_digest, plan_summarize
-from gistwire_server.tenancy import Tenants
 
 
 class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
     """Summarizes given articles, and writes digests."""
 
-    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
+    def __init__(self, calls: Calls, config: ServerConfig) -> None:
         limits = config.limits
-        self._tenants = tenants
+        self._calls = calls
         self._config = config
         self._admission = Admission(
             "summary", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
@@ -42,14 +39,13 @@ class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
         ],
     ) -> AsyncIterator[summary_pb2.StreamSummarizeResponse]:
         """Streams a summary of each of the given articles."""
-        request_id = uuid.uuid4().hex
-        async with reporting_errors(context), logged_call("StreamSummarize", request_id):
+        async with self._calls.handle(context, "StreamSummarize") as call:
             plan = plan_summarize(request, self._config, context.time_remaining())
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             async with self._admission.admit():
                 articles = await asyncio.to_thread(read_articles, request.articles)
                 given = GivenArticles(tuple(dict.fromkeys(request.article_ids)), articles)
-                events = summarize_events(plan, given, engines, request_id=request_id)
+                events = summarize_events(plan, given, engines, request_id=call.request_id)
                 async with aclosing(events):
                     sequence = 0
                     async for event in events:
@@ -62,13 +58,12 @@ class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
         context: grpc.aio.ServicerContext[summary_pb2.StreamDigestRequest, summary_pb2.StreamDigestResponse],
     ) -> AsyncIterator[summary_pb2.StreamDigestResponse]:
         """Streams one text over several articles."""
-        request_id = uuid.uuid4().hex
-        async with reporting_errors(context), logged_call("StreamDigest", request_id):
+        async with self._calls.handle(context, "StreamDigest") as call:
             plan = plan_digest(request, self._config, context.time_remaining())
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             async with (
                 self._admission.admit(),
-                aclosing(digest_events(plan, engines, request_id=request_id)) as events,
+                aclosing(digest_events(plan, engines, request_id=call.request_id)) as events,
             ):
                 sequence = 0
                 async for event in events:

@@ -1,6 +1,5 @@
 """TopicService: the stories of a time window."""
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -9,10 +8,8 @@ import grpc
 from gistwire.v1 import events_pb2, topic_pb2, topic_pb2_grpc
 
 from gistwire_server.admission import Admission
-from gistwire_server.call_log import logged_call
+from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
-from gistwire_server.errors import reporting_errors
-from gistwire_server.tenancy import Tenants
 from gistwire_server.topics.topic_pipeline import TopicEvent, topic_events
 from gistwire_server.topics.validation import plan_topics
 from gistwire_server.topics.windows import StoryWindows
@@ -24,8 +21,8 @@ _WINDOWS_AT_ONCE = 2
 class TopicService(topic_pb2_grpc.TopicServiceServicer):
     """Groups news into topics."""
 
-    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
-        self._tenants = tenants
+    def __init__(self, calls: Calls, config: ServerConfig) -> None:
+        self._calls = calls
         self._config = config
         self._windows = StoryWindows(timedelta(seconds=config.watch.overlap_s))
         self._admission = Admission(
@@ -38,13 +35,12 @@ class TopicService(topic_pb2_grpc.TopicServiceServicer):
         context: grpc.aio.ServicerContext[topic_pb2.StreamTopicsRequest, topic_pb2.StreamTopicsResponse],
     ) -> AsyncIterator[topic_pb2.StreamTopicsResponse]:
         """Streams the stories of a time window, by size and momentum."""
-        request_id = uuid.uuid4().hex
-        async with reporting_errors(context), logged_call("StreamTopics", request_id):
+        async with self._calls.handle(context, "StreamTopics") as call:
             plan = plan_topics(request, self._config, context.time_remaining())
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             async with (
                 self._admission.admit(),
-                aclosing(topic_events(plan, engines, self._windows, request_id=request_id)) as events,
+                aclosing(topic_events(plan, engines, self._windows, request_id=call.request_id)) as events,
             ):
                 sequence = 0
                 async for event in events:

@@ -1,19 +1,17 @@
 """UserEventService: takes events, gives and erases profiles."""
 
-import uuid
 from datetime import UTC, datetime
 
 import grpc
 from gistwire.v1 import user_event_pb2, user_event_pb2_grpc
 
 from gistwire_server.admission import Admission
-from gistwire_server.call_log import logged_call
+from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
 from gistwire_server.engines import Engines
-from gistwire_server.errors import UserNotFoundError, reporting_errors, status_of
+from gistwire_server.errors import UserNotFoundError, status_of
 from gistwire_server.personal.profile_messages import profile_message
 from gistwire_server.personal.profiles import forget_user, read_profile
-from gistwire_server.tenancy import Tenants
 from gistwire_server.user_event_validation import check_user_id, read_events, read_tags
 
 # Each writes files anew, or keeps a cluster merging.
@@ -25,9 +23,9 @@ _PURGE_RETRY_S = 30.0
 class UserEventService(user_event_pb2_grpc.UserEventServiceServicer):
     """Takes events, gives and erases profiles. Nothing that tells of a user is logged."""
 
-    def __init__(self, tenants: Tenants, config: ServerConfig) -> None:
+    def __init__(self, calls: Calls, config: ServerConfig) -> None:
         limits = config.limits
-        self._tenants = tenants
+        self._calls = calls
         self._admission = Admission(
             "user event", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
         )
@@ -43,8 +41,8 @@ class UserEventService(user_event_pb2_grpc.UserEventServiceServicer):
         ],
     ) -> user_event_pb2.WriteUserEventsResponse:
         """Writes the events that are good, and says why the others are refused."""
-        async with reporting_errors(context), logged_call("WriteUserEvents", uuid.uuid4().hex):
-            engines = await self._tenants.engines_of(context)
+        async with self._calls.handle(context, "WriteUserEvents") as call:
+            engines = await self._calls.engines(call)
             async with self._admission.admit():
                 events, refused = read_events(request.events, engines.signer, datetime.now(UTC))
                 are_new = await engines.user_events.write(events)
@@ -65,9 +63,9 @@ class UserEventService(user_event_pb2_grpc.UserEventServiceServicer):
         ],
     ) -> user_event_pb2.GetUserProfileResponse:
         """Returns what is known of a user."""
-        async with reporting_errors(context), logged_call("GetUserProfile", uuid.uuid4().hex):
+        async with self._calls.handle(context, "GetUserProfile") as call:
             check_user_id(request.user_id)
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             async with self._admission.admit():
                 profile = await read_profile(engines, request.user_id)
             return user_event_pb2.GetUserProfileResponse(profile=profile_message(profile))
@@ -80,10 +78,10 @@ class UserEventService(user_event_pb2_grpc.UserEventServiceServicer):
         ],
     ) -> user_event_pb2.UpdateUserProfileResponse:
         """Replaces the interests that a user states in words."""
-        async with reporting_errors(context), logged_call("UpdateUserProfile", uuid.uuid4().hex):
+        async with self._calls.handle(context, "UpdateUserProfile") as call:
             check_user_id(request.user_id)
             tags = read_tags(request.tags)
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             async with self._admission.admit():
                 await engines.user_events.set_tags(request.user_id, tags)
                 profile = await _present_profile(engines, request.user_id)
@@ -95,9 +93,9 @@ class UserEventService(user_event_pb2_grpc.UserEventServiceServicer):
         context: grpc.aio.ServicerContext[user_event_pb2.PurgeUserRequest, user_event_pb2.PurgeUserResponse],
     ) -> user_event_pb2.PurgeUserResponse:
         """Erases a user."""
-        async with reporting_errors(context), logged_call("PurgeUser", uuid.uuid4().hex):
+        async with self._calls.handle(context, "PurgeUser") as call:
             check_user_id(request.user_id)
-            engines = await self._tenants.engines_of(context)
+            engines = await self._calls.engines(call)
             async with self._purge_admission.admit():
                 try:
                     erased = await engines.user_events.purge(request.user_id)

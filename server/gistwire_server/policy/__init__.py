@@ -1,0 +1,1 @@
+"""What summaries may say."""

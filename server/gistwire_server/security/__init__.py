@@ -1,0 +1,1 @@
+"""Who calls, how that is known, and what they may do."""
