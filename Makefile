@@ -35,6 +35,7 @@ check: $(VENV)/.dev ## format, lint, types, and generated code in step with the 
 	$(BIN)/pyright
 	$(BIN)/python scripts/gen_protos.py --check
 	$(BIN)/python scripts/gen_protos.py --lint
+	$(BIN)/python scripts/generate_configuration_reference.py --check
 
 format: $(VENV)/.dev ## put the code into its format
 	$(BIN)/ruff check --fix-only .

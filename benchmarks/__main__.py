@@ -1,6 +1,7 @@
 """`python -m benchmarks`: one command for each kind of figure; each prints the machine beside its figures."""
 
 import os
+from pathlib import Path
 
 import click
 
@@ -8,6 +9,8 @@ from benchmarks.digests import measure_digests
 from benchmarks.growth import measure_growth
 from benchmarks.ingest import measure_ingest
 from benchmarks.machine import quiet_log
+from benchmarks.observed_run import observe_run
+from benchmarks.policy import measure_policy
 from benchmarks.quality import measure_quality
 from benchmarks.recommendation import measure_recommendation
 from benchmarks.speed import measure_speed
@@ -38,6 +41,20 @@ def speed(sizes: tuple[int, ...], searches: int, sources: tuple[str, ...]) -> No
       python -m benchmarks speed --articles 7600 --articles 100000 agnews.jsonl.gz
     """
     measure_speed(sizes, sources, searches)
+
+
+@main.command()
+@click.argument("sources", nargs=-1)
+def policy(sources: tuple[str, ...]) -> None:
+    r"""What the default policy of summaries finds in real news, where there is next to nothing to find.
+
+    SOURCES are files of articles as `gistwire ingest` takes them; without any, the sample corpus.
+
+    \b
+    Examples:
+      python -m benchmarks policy agnews.jsonl.gz reuters.jsonl.gz
+    """
+    measure_policy(sources)
 
 
 @main.command()
@@ -197,6 +214,25 @@ def digests(sources: tuple[str, ...]) -> None:
       python -m benchmarks digests agnews.jsonl.gz reuters.jsonl.gz
     """
     measure_digests(sources)
+
+
+@main.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path), default="docs/images/dashboard.png", show_default=True
+)
+@click.option("--minutes", type=click.FloatRange(1), default=6, show_default=True, help="Length of the run.")
+@click.option("--rate", type=click.FloatRange(0.1), default=3, show_default=True, help="Searches a second.")
+def dashboard(output: Path, minutes: float, rate: float) -> None:
+    r"""A run with Triton killed and a rush of searches, watched by Prometheus, as a picture of the dashboard.
+
+    Takes Debian's package prometheus. The picture is our rendering of the dashboard's file, not Grafana's.
+
+    \b
+    Examples:
+      python -m benchmarks dashboard
+      python -m benchmarks dashboard --minutes 20 --output dashboard.png
+    """
+    observe_run(output, minutes=minutes, rate=rate)
 
 
 if __name__ == "__main__":

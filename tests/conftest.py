@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.backends.elasticsearch import ElasticsearchServer, new_elasticsearch
 from tests.backends.triton import TritonServer, new_triton
+from tests.recorded_spans import RecordedSpans, recorded_spans
 
 # No test depends on the machine's speed, and the fixtures that meet many examples hold nothing of any of them.
 settings.register_profile(
@@ -53,6 +54,14 @@ def triton_server() -> Iterator[TritonServer]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture
+def spans() -> Iterator[RecordedSpans]:
+    """The spans that end while the test runs."""
+    recorded = recorded_spans()
+    with recorded.recording():
+        yield recorded
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gistwire_client.client import GistwireClient, HealthStatus, SearchOptions
+    from gistwire_client.credentials import tls_credentials
     from gistwire_client.errors import (
         CallFailedError,
         DeadlineExceededError,
@@ -35,9 +36,10 @@ __all__ = [
     "SyncGistwireClient",
     "UnreachableError",
     "WatchRetry",
+    "tls_credentials",
 ]
 
-_MODULES = ("client", "errors", "ingestion", "sync_client", "watching")
+_MODULES = ("client", "credentials", "errors", "ingestion", "sync_client", "watching")
 
 
 def __getattr__(name: str) -> object:

@@ -21,11 +21,13 @@ from gistwire.v1 import (
 from grpc_health.v1 import health_pb2
 
 from gistwire_client import recommendations, summaries, topics, user_events
+from gistwire_client.call_metadata import TENANT_METADATA, Metadata, metadata_interceptors
+from gistwire_client.credentials import CREDENTIAL_METADATA, TokenProvider, bearer, stays_on_machine
 from gistwire_client.errors import SearchFailedError, error_of
 from gistwire_client.event_stream import events_of
 from gistwire_client.ingestion import Articles, IngestCall, IngestEvent, IngestRetry, ingest_articles
 from gistwire_client.service_config import CHANNEL_OPTIONS
-from gistwire_client.tenancy import tenant_interceptors
+from gistwire_client.tracing import tracing_interceptors
 from gistwire_client.watching import WatchCall, WatchRetry, watch_articles
 
 UNARY_TIMEOUT_S: Final = 10.0
@@ -54,6 +56,8 @@ class SearchOptions(TypedDict, total=False):
     """How hits are ranked."""
     user: specs_pb2.UserContext | None
     """For whom the search is made."""
+    explain: bool
+    """Whether the final order and the summaries are explained."""
 
 
 class GistwireClient:
@@ -72,10 +76,18 @@ class GistwireClient:
 
     Args:
         target: ``"HOST:PORT"``, or any name that gRPC resolves, such as ``"unix:/run/gistwire.sock"``.
-        credentials: for TLS; None for a connection without encryption.
+        credentials: for TLS, such as from `tls_credentials`; None for a connection without encryption.
+        api_key: who calls, as a server knows it by ``gistwire keys``; None for no key.
+        token_provider: gives a token of an identity provider instead; asked before each call.
+        allow_plaintext_credentials: whether key or token may be sent to another machine without encryption, in a
+            network that is yours alone.
         ingest_retry: how a broken ingest stream is resumed.
         watch_retry: how a broken watch is resumed.
-        tenant: whose articles all calls are about; None for the server's default tenant.
+        tenant: whose articles all calls are about; None for the server's default tenant, or the only one that the
+            caller may reach.
+
+    Raises:
+        ValueError: a key or a token would be sent to another machine without encryption; or both are given.
     """
 
     def __init__(
@@ -83,6 +95,9 @@ class GistwireClient:
         target: str,
         *,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
+        token_provider: TokenProvider | None = None,
+        allow_plaintext_credentials: bool = False,
         ingest_retry: IngestRetry | None = None,
         watch_retry: WatchRetry | None = None,
         tenant: str | None = None,
@@ -91,18 +106,26 @@ class GistwireClient:
         self._credentials = credentials
         self._ingest_retry = ingest_retry or IngestRetry()
         self._watch_retry = watch_retry or WatchRetry()
-        self._interceptors = None if tenant is None else tenant_interceptors(tenant)
+        self._tenant = tenant
+        self._bearer = bearer(api_key, token_provider)
+        readable = credentials is None and not stays_on_machine(target)
+        if self._bearer is not None and readable and not allow_plaintext_credentials:
+            raise ValueError(
+                "a key or token would be sent to another machine without encryption; use TLS, or say "
+                "allow_plaintext_credentials"
+            )
+        named = tenant is not None or self._bearer is not None
+        self._interceptors = metadata_interceptors(self._metadata) if named else None
         self._opened: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
         # Not earlier: a channel belongs to the loop that runs when it is made.
+        interceptors = (*tracing_interceptors(), *(self._interceptors or ())) or None
         if self._credentials is None:
-            self._opened = grpc.aio.insecure_channel(
-                self._target, CHANNEL_OPTIONS, interceptors=self._interceptors
-            )
+            self._opened = grpc.aio.insecure_channel(self._target, CHANNEL_OPTIONS, interceptors=interceptors)
         else:
             self._opened = grpc.aio.secure_channel(
-                self._target, self._credentials, CHANNEL_OPTIONS, interceptors=self._interceptors
+                self._target, self._credentials, CHANNEL_OPTIONS, interceptors=interceptors
             )
         return self
 
@@ -245,6 +268,7 @@ class GistwireClient:
         exploration: float | None = None,
         summary: specs_pb2.SummarySpec | None = None,
         rank: specs_pb2.RankSpec | None = None,
+        explain: bool = False,
         timeout_s: float | None = None,
     ) -> AsyncGenerator[recommendation_pb2.StreamRecommendResponse, None]:
         """Recommends news, and yields each event as soon as it is known. Leaving the generator cancels the call.
@@ -256,13 +280,20 @@ class GistwireClient:
             exploration: share of hits from outside the known interests, in [0, 1]; None for the server's default.
             summary: how hits are summarized.
             rank: how hits are ranked.
+            explain: whether the final order and the summaries are explained.
             timeout_s: time for it all, in seconds; None for the server's default.
 
         Yields:
             events in the order that recommendation.proto guarantees; the last one is ``completed``.
         """
         request = recommendation_pb2.StreamRecommendRequest(
-            user_id=user_id, top_k=top_k, filter=filter, exploration=exploration, summary=summary, rank=rank
+            user_id=user_id,
+            top_k=top_k,
+            filter=filter,
+            exploration=exploration,
+            summary=summary,
+            rank=rank,
+            explain=explain,
         )
         return recommendations.stream_recommend(self._channel, request, timeout_s=timeout_s)
 
@@ -273,6 +304,7 @@ class GistwireClient:
         articles: Iterable[article_pb2.Article] = (),
         query: str = "",
         summary: specs_pb2.SummarySpec | None = None,
+        explain: bool = False,
         timeout_s: float | None = None,
     ) -> AsyncGenerator[summary_pb2.StreamSummarizeResponse, None]:
         """Summarizes given articles, and yields each event as soon as it is known. Leaving it cancels the call.
@@ -282,12 +314,15 @@ class GistwireClient:
             articles: articles that are sent along and not indexed, at most 100.
             query: what the summaries are for, in words; empty for the articles as a whole.
             summary: how they are summarized.
+            explain: whether to tell which sentences of an article support its summary.
             timeout_s: time for it all, in seconds; None for the server's default.
 
         Yields:
             events in the order that summary.proto guarantees; the last one is ``completed``.
         """
-        request = summaries.summarize_request(article_ids, articles, query=query, summary=summary)
+        request = summaries.summarize_request(
+            article_ids, articles, query=query, summary=summary, explain=explain
+        )
         return summaries.stream_summarize(self._channel, request, timeout_s=timeout_s)
 
     def digest(
@@ -434,15 +469,20 @@ class GistwireClient:
         """
         return await user_events.purge_user(self._channel, user_id, timeout_s=timeout_s)
 
-    async def health(self, *, timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
-        """Asks the server whether it serves."""
+    async def health(self, *, service: str = "", timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
+        """Asks the server whether it serves.
+
+        Args:
+            service: full name of one of its services, such as ``"gistwire.v1.SearchService"``; empty for all of it.
+            timeout_s: time for the answer, in seconds; None for no limit.
+        """
         check = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
         try:
-            response = await check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+            response = await check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise error_of(error) from error
         return HealthStatus(response.status)
@@ -452,6 +492,12 @@ class GistwireClient:
         if self._opened is None:
             raise RuntimeError("the client is not open: use it with `async with`")
         return self._opened
+
+    async def _metadata(self) -> Metadata:
+        named = [] if self._tenant is None else [(TENANT_METADATA, self._tenant)]
+        if self._bearer is not None:
+            named.append((CREDENTIAL_METADATA, f"Bearer {await self._bearer()}"))
+        return named
 
     def _open_ingest(self) -> IngestCall:
         return article_pb2_grpc.ArticleServiceStub(self._channel).StreamIngest()

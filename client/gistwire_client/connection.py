@@ -10,6 +10,7 @@ import click
 
 from gistwire_client.client import GistwireClient
 from gistwire_client.errors import UnreachableError
+from gistwire_client.remote import remote_client
 
 PRIVATE_SOCKET = "unix"
 """Where a server listens that only this process is to reach."""
@@ -22,20 +23,23 @@ async def connect(
     """Connects to a server.
 
     Args:
-        target: where it is; None for one in this process.
+        target: where it is; None for one in this process. Of a command that runs, its options and the environment say
+            how it is connected to.
         data_dir: the folder over which that one runs.
         tenant: whose articles all calls are about; None for the default tenant.
 
     Raises:
         UnreachableError: the server in this process cannot start.
-        click.UsageError: `tenant` makes no sense.
+        click.UsageError: `tenant`, or how the server is to be connected to, makes no sense.
     """
     async with AsyncExitStack() as stack:
         if target is None:
             tenants = () if tenant is None else (tenant,)
             server = embedded_server(data_dir, listen=PRIVATE_SOCKET, tenants=tenants)
-            target = await stack.enter_async_context(server)
-        yield await stack.enter_async_context(GistwireClient(target, tenant=tenant))
+            client = GistwireClient(await stack.enter_async_context(server), tenant=tenant)
+        else:
+            client = remote_client(target, tenant)
+        yield await stack.enter_async_context(client)
 
 
 @asynccontextmanager

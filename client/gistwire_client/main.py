@@ -16,6 +16,7 @@ _COMMANDS = {
     "event": "Tell what users did with articles; show and erase what is known of them.",
     "index": "Look after the indices of a deployment.",
     "ingest": "Index articles from files, feeds or standard input.",
+    "keys": "Make, list and revoke the API keys that a server takes.",
     "models": "Look after the models that Triton servers host.",
     "recommend": "Recommend news to a user, and say why.",
     "search": "Search, and watch hits, summaries and their order come in.",

@@ -27,10 +27,11 @@ def summarize_request(
     *,
     query: str,
     summary: specs_pb2.SummarySpec | None,
+    explain: bool = False,
 ) -> summary_pb2.StreamSummarizeRequest:
     """The request of a StreamSummarize."""
     return summary_pb2.StreamSummarizeRequest(
-        article_ids=article_ids, articles=articles, query=query, summary=summary
+        article_ids=article_ids, articles=articles, query=query, summary=summary, explain=explain
     )
 
 

@@ -17,6 +17,7 @@ from gistwire.v1 import (
 )
 
 from gistwire_client.client import UNARY_TIMEOUT_S, GistwireClient, HealthStatus, SearchOptions
+from gistwire_client.credentials import TokenProvider
 from gistwire_client.ingestion import IngestEvent, IngestRetry
 from gistwire_client.portal import LoopPortal
 from gistwire_client.summaries import DigestOptions
@@ -40,12 +41,22 @@ class SyncGistwireClient:
         target: str,
         *,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
+        token_provider: TokenProvider | None = None,
+        allow_plaintext_credentials: bool = False,
         ingest_retry: IngestRetry | None = None,
         watch_retry: WatchRetry | None = None,
         tenant: str | None = None,
     ) -> None:
         self._client = GistwireClient(
-            target, credentials=credentials, ingest_retry=ingest_retry, watch_retry=watch_retry, tenant=tenant
+            target,
+            credentials=credentials,
+            api_key=api_key,
+            token_provider=token_provider,
+            allow_plaintext_credentials=allow_plaintext_credentials,
+            ingest_retry=ingest_retry,
+            watch_retry=watch_retry,
+            tenant=tenant,
         )
         self._opened: LoopPortal | None = None
 
@@ -138,6 +149,7 @@ class SyncGistwireClient:
         exploration: float | None = None,
         summary: specs_pb2.SummarySpec | None = None,
         rank: specs_pb2.RankSpec | None = None,
+        explain: bool = False,
         timeout_s: float | None = None,
     ) -> Generator[recommendation_pb2.StreamRecommendResponse, None, None]:
         """As `GistwireClient.recommend`."""
@@ -149,6 +161,7 @@ class SyncGistwireClient:
                 exploration=exploration,
                 summary=summary,
                 rank=rank,
+                explain=explain,
                 timeout_s=timeout_s,
             )
         )
@@ -160,12 +173,18 @@ class SyncGistwireClient:
         articles: Iterable[article_pb2.Article] = (),
         query: str = "",
         summary: specs_pb2.SummarySpec | None = None,
+        explain: bool = False,
         timeout_s: float | None = None,
     ) -> Generator[summary_pb2.StreamSummarizeResponse, None, None]:
         """As `GistwireClient.summarize`."""
         return self._portal.iterate(
             self._client.summarize(
-                article_ids, articles=articles, query=query, summary=summary, timeout_s=timeout_s
+                article_ids,
+                articles=articles,
+                query=query,
+                summary=summary,
+                explain=explain,
+                timeout_s=timeout_s,
             )
         )
 
@@ -249,9 +268,9 @@ class SyncGistwireClient:
         """As `GistwireClient.purge_user`."""
         return self._portal.run(self._client.purge_user(user_id, timeout_s=timeout_s))
 
-    def health(self, *, timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
+    def health(self, *, service: str = "", timeout_s: float | None = UNARY_TIMEOUT_S) -> HealthStatus:
         """As `GistwireClient.health`."""
-        return self._portal.run(self._client.health(timeout_s=timeout_s))
+        return self._portal.run(self._client.health(service=service, timeout_s=timeout_s))
 
     @property
     def _portal(self) -> LoopPortal:

@@ -13,7 +13,7 @@ from html.entities import html5
 
 # Text that was escaped more often than this was not escaped by accident.
 _MAX_PASSES = 4
-_WITHOUT_MARKUP_CHARACTERS = dict.fromkeys(map(ord, "<>&#;"))
+_WITHOUT_MARKUP_CHARACTERS = dict.fromkeys(map(ord, "<>&#;[]"))
 
 # Stream-Safe Text Format (Unicode Standard Annex #15): no language stacks more marks than this on a letter.
 # Normalization takes quadratic time in the length of such a stack.
@@ -50,6 +50,7 @@ _INLINE = (
     "|input|ins|kbd|label|legend|link|map|mark|meta|nobr|object|param|path|picture|q|rp|rt|ruby|s|samp|small"
     "|source|span|strike|strong|sub|summary|sup|time|tt|u|var|video|wbr"
 )
+_VOID_ELEMENT = re.compile("br|col|embed|hr|img|input|link|meta|param|source|wbr")
 _BLOCK_ELEMENT = re.compile(_BLOCK)
 _CELL_ELEMENT = re.compile(_CELL)
 _DROPPED_ELEMENT = re.compile(_DROPPED)
@@ -58,9 +59,22 @@ _DROPPED_ELEMENT = re.compile(_DROPPED)
 _ATTRIBUTES = r"""(?:[^<>"'=]*+=(?:[^<>"']++|"[^"<]*+"|'[^'<]*+'|["'])*+)"""
 _MARKUP = re.compile(
     rf"<(?P<end>/?)(?P<name>{_BLOCK}|{_CELL}|{_DROPPED}|{_INLINE}|(?-i:[a-z]++[-:][a-z:-]++))"
-    rf"(?P<attributes>\s{_ATTRIBUTES})?\s*/?>"
+    rf"(?P<attributes>\s{_ATTRIBUTES}|\s++hidden)?\s*/?>"
     r"|(?P<comment><!--)|(?P<comment_end>-->)"
     r"|(?P<declaration><!doctype[^<>]*>|<\?xml[^<>]*>|<!\[CDATA\[)|(?P<cdata_end>\]\]>)",
+    re.IGNORECASE,
+)
+
+# What no reader of the page sees, but a reader of its text would.
+_ATTRIBUTE = re.compile(r"""([^\s=<>"'/]++)(?:\s*+=\s*+("[^"<]*+"|'[^'<]*+'|[^\s"'<>]*+))?""")
+_HIDING_STYLE = re.compile(
+    r"display\s*+:\s*+none|visibility\s*+:\s*+hidden|(?:font-size|opacity)\s*+:\s*+0(?![.\d]*[1-9])",
+    re.IGNORECASE,
+)
+
+# Markdown: of a link its text remains, of an image nothing.
+_MARKDOWN_LINK = re.compile(
+    r"(?P<image>!?)\[(?P<text>[^\[\]\n]{0,500})\]\((?:(?:https?|data|javascript|mailto):|www\.|//?)[^()\s]{0,4000}\)",
     re.IGNORECASE,
 )
 
@@ -82,10 +96,11 @@ _BROKEN_ENTITY_WITHIN_WORD = re.compile(
 def clean_text(text: str, *, multiline: bool) -> str:
     """Makes plain text of text that may hold markup, entities and invisible characters.
 
-    HTML elements go; block elements leave a line break; scripts and styles go with their content. Entities
-    are decoded, also those that were escaped twice. Angle brackets and ampersands that are no markup stay:
-    "AT&T <T.N> rose". The result is in Unicode normal form C without unprintable characters; white space is
-    folded to single spaces. Cleaning a clean text changes nothing.
+    HTML elements go; block elements leave a line break; scripts, styles and what is hidden go with their content. Of
+    Markdown's links the text remains, of its images nothing. Entities are decoded, also those that were escaped
+    twice. Angle brackets and ampersands that are no markup stay: "AT&T <T.N> rose". The result is in Unicode normal
+    form C without unprintable characters; white space is folded to single spaces. Cleaning a clean text changes
+    nothing.
 
     Args:
         text: any text.
@@ -113,6 +128,8 @@ def _clean_once(text: str, *, multiline: bool) -> str:
         text = _decode_entities(text)
     if "<" in text:
         text = _strip_markup(text)
+    if "](" in text:
+        text = _MARKDOWN_LINK.sub(lambda link: "" if link["image"] else link["text"], text)
     return _fold_white_space(text, multiline=multiline)
 
 
@@ -157,9 +174,11 @@ def _strip_markup(text: str) -> str:
     pieces: list[str] = []
     position = 0
     dropping_until = ""
+    depth = 0
     for token in tokens:
         if dropping_until:
-            if _end_kind(token) == dropping_until:
+            depth += _depth_change(token, dropping_until)
+            if depth == 0:
                 dropping_until = ""
                 position = token.end()
             continue
@@ -167,6 +186,7 @@ def _strip_markup(text: str) -> str:
         pieces.append(_replacement(token))
         position = token.end()
         dropping_until = _dropped_until(token)
+        depth = 1
     # What is never closed is not dropped: the rest of the article would go with it. The next pass cleans it.
     pieces.append(text[position:])
     return "".join(pieces)
@@ -192,13 +212,32 @@ def _end_kind(token: re.Match[str]) -> str:
     return token["comment_end"] or ""
 
 
+def _depth_change(token: re.Match[str], dropped: str) -> int:
+    """By how much a token within a dropped element changes how many of this name are open."""
+    if _end_kind(token) == dropped:
+        return -1
+    # A script may write "<script>"; an element that is hidden may hold others of its name.
+    nests = _DROPPED_ELEMENT.fullmatch(dropped) is None and (token["name"] or "").lower() == dropped
+    return 1 if nests and not token["end"] else 0
+
+
 def _dropped_until(token: re.Match[str]) -> str:
     """The `_end_kind` up to which everything after the token is dropped; empty if nothing is."""
     if token["comment"]:
         return "-->"
-    if token["name"] and not token["end"] and _DROPPED_ELEMENT.fullmatch(token["name"].lower()):
-        return token["name"].lower()
-    return ""
+    name = (token["name"] or "").lower()
+    if token["end"] or not name:
+        return ""
+    is_hidden = _hides(token["attributes"] or "") and not _VOID_ELEMENT.fullmatch(name)
+    return name if is_hidden or _DROPPED_ELEMENT.fullmatch(name) else ""
+
+
+def _hides(attributes: str) -> bool:
+    """Whether attributes keep an element from being seen."""
+    return any(
+        name.lower() == "hidden" or (name.lower() == "style" and _HIDING_STYLE.search(value) is not None)
+        for name, value in _ATTRIBUTE.findall(attributes)
+    )
 
 
 def _replacement(token: re.Match[str]) -> str:

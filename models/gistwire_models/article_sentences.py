@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gistwire_models.encoder import Embedding
+from gistwire_models.instructions import is_instruction
 from gistwire_models.sentences import split_sentences
 
 _MAX_SENTENCES = 40
@@ -73,8 +74,8 @@ class ArticleSentences:
 def usable_sentences(*, headline: str, body: str, language: str) -> list[str]:
     """Finds the sentences that a summary may hold, in order; at most 40 from the first 16 000 characters.
 
-    Left out are fragments and tables, bylines and the like, halves of a quotation, and what the headline or
-    an earlier sentence says already. Datelines are cut off.
+    Left out are fragments and tables, bylines and the like, halves of a quotation, orders to whoever summarizes, and
+    what the headline or an earlier sentence says already. Datelines are cut off.
     """
     usable: list[str] = []
     seen = {_normalized(headline)}
@@ -82,6 +83,8 @@ def usable_sentences(*, headline: str, body: str, language: str) -> list[str]:
         text = _without_dateline(" ".join(sentence.text.split()))
         normalized = _normalized(text)
         if normalized in seen or _is_fragment(text) or _BOILERPLATE.match(text) or _breaks_quotation(text):
+            continue
+        if is_instruction(text):
             continue
         seen.add(normalized)
         usable.append(text)

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from gistwire_models.encoder import ModelVersion
+from gistwire_models.endpoint_states import HasEndpoints
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
@@ -66,6 +67,10 @@ class CombinedSummarizer:
         finally:
             extracts.cancel()
             await asyncio.gather(extracts, return_exceptions=True)
+
+    def endpoint_states(self) -> dict[str, str]:
+        """The state of each server that the generating model is on, by address; empty if it is on none."""
+        return self._generating.endpoint_states() if isinstance(self._generating, HasEndpoints) else {}
 
     async def close(self) -> None:
         """Closes both summarizers."""

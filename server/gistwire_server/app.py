@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -27,16 +28,20 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from gistwire_server.article_feed import ArticleFeeds
-from gistwire_server.call_log import configure_log
 from gistwire_server.calls import Calls
 from gistwire_server.config import LimitsConfig, ServerConfig
+from gistwire_server.decoding import DecodingInterceptor
 from gistwire_server.engines import Engines
-from gistwire_server.listening import bind
+from gistwire_server.health import HealthService
+from gistwire_server.listening import bind, health_alone
 from gistwire_server.model_engines import open_encoder, open_summarizer
+from gistwire_server.overload.admission import AdmissionController
+from gistwire_server.overload.rate_limits import RateLimits
 from gistwire_server.paging import TokenSigner, load_key
+from gistwire_server.policy.summary_policy import open_policy
 from gistwire_server.retention import expiring
 from gistwire_server.scoring import Scorer
-from gistwire_server.security.authentication import OpenAuthenticator
+from gistwire_server.security.authentication import open_authenticator
 from gistwire_server.services.articles import ArticleService
 from gistwire_server.services.recommendation import RecommendationService
 from gistwire_server.services.search import SearchService
@@ -44,6 +49,15 @@ from gistwire_server.services.summaries import SummaryService
 from gistwire_server.services.topics import TopicService
 from gistwire_server.services.user_events import UserEventService
 from gistwire_server.storage import open_store
+from gistwire_server.telemetry.admission import add_admission_gauges
+from gistwire_server.telemetry.backends import add_backend_gauges
+from gistwire_server.telemetry.certificates import add_certificate_gauge
+from gistwire_server.telemetry.event_loop import watching_event_loop
+from gistwire_server.telemetry.log import configure_log
+from gistwire_server.telemetry.metrics import ServerMetrics
+from gistwire_server.telemetry.metrics_endpoint import serving_metrics
+from gistwire_server.telemetry.observation import CallObserver
+from gistwire_server.telemetry.tracing import exporting_traces
 from gistwire_server.tenancy import Tenants
 
 _log = structlog.get_logger(__name__)
@@ -69,11 +83,13 @@ class RunningServer:
         target: where, as a gRPC channel wants it: ``"127.0.0.1:50051"`` or ``"unix:/path"``.
         engines: what it runs on, for the default tenant.
         store: where the indices of all tenants are; None if there is only the one of `engines`.
+        metrics_url: where Prometheus reads its metrics; None if nowhere.
     """
 
     target: str
     engines: Engines
     store: ArticleStore | None = None
+    metrics_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +113,7 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[OpenedEngines]:
         ModelNotFoundError: the encoder's weights are not there; the message says what to install.
         IndexFormatError: the index was written by another version or for another encoder.
         IndexUnavailableError: the index cannot be opened.
+        ConfigurationError: what the policy names cannot be used.
     """
     async with AsyncExitStack() as stack:
         encoder = await open_encoder(config)
@@ -109,7 +126,9 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[OpenedEngines]:
         stack.push_async_callback(summarizer.close)
         key = await asyncio.to_thread(load_key, config.token_key_file or config.data_dir / "token.key")
         signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
-        yield OpenedEngines(Engines(config, index, users, encoder, summarizer, Scorer(), signer), store)
+        policy = await asyncio.to_thread(open_policy, config.policy)
+        engines = Engines(config, index, users, encoder, summarizer, Scorer(), signer, policy=policy)
+        yield OpenedEngines(engines, store)
 
 
 @asynccontextmanager
@@ -137,21 +156,42 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
     """
     config = engines.config
     async with AsyncExitStack() as stack:
-        server = grpc.aio.server(options=_server_options(config.limits))
-        health_service = health.aio.HealthServicer()
+        server = grpc.aio.server(
+            interceptors=(DecodingInterceptor(),), options=_server_options(config.limits)
+        )
+        health_service = HealthService()
         tenants = Tenants(engines, store, config.tenants)
         feeds = ArticleFeeds(config.watch)
-        calls = Calls(tenants, OpenAuthenticator())
-        _add_services(server, calls, tenants, config, feeds)
+        authenticator = await asyncio.to_thread(open_authenticator, config.security)
+        metrics = ServerMetrics()
+        engines.costs.observer = metrics.stage_ended
+        add_backend_gauges(metrics.gauges, engines)
+        rates = RateLimits(config.overload)
+        admission = AdmissionController(config.overload, config.limits, rates)
+        add_admission_gauges(metrics.gauges, admission, queue_limit=config.limits.waiting_searches)
+        if config.security.tls is not None:
+            add_certificate_gauge(metrics.gauges, config.security.tls.certificate_file)
+        calls = Calls(
+            tenants,
+            authenticator,
+            CallObserver(metrics),
+            rates,
+            recheck_interval_s=config.security.recheck_interval_s,
+        )
+        _add_services(server, calls, admission, tenants=tenants, config=config, feeds=feeds)
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
-        target = bind(server, config, stack.enter_context(ExitStack()))
+        target = await bind(server, config, stack.enter_context(ExitStack()))
         await stack.enter_async_context(expiring(tenants, config.retention_days))
+        metrics_url = await stack.enter_async_context(serving_metrics(metrics, config.telemetry))
+        if metrics_url is not None:
+            await stack.enter_async_context(watching_event_loop(metrics))
         await server.start()
+        await stack.enter_async_context(health_alone(config.security.health_listen, health_service))
         for name in ("", *_SERVICE_NAMES):
             await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
         _log.info("serving", target=target)
         try:
-            yield RunningServer(target, engines, store)
+            yield RunningServer(target, engines, store, metrics_url)
         finally:
             await health_service.enter_graceful_shutdown()
             await feeds.close()
@@ -161,13 +201,13 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
 
 async def serve(config: ServerConfig) -> None:
     """Runs a server until SIGINT or SIGTERM, with its log on standard error."""
-    configure_log()
+    configure_log(config.telemetry)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stop.set)
     try:
-        async with running_server(config):
+        async with exporting_traces(config.telemetry.traces, uuid.uuid4().hex), running_server(config):
             await stop.wait()
             _log.info("draining", limit_s=config.limits.drain_s)
     finally:
@@ -176,31 +216,48 @@ async def serve(config: ServerConfig) -> None:
 
 
 def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:
+    aging = []
+    if limits.max_connection_age_s is not None:
+        aging = [("grpc.max_connection_age_ms", round(limits.max_connection_age_s * 1_000))]
     return [
+        *aging,
         ("grpc.max_receive_message_length", limits.max_message_bytes),
         ("grpc.max_send_message_length", limits.max_message_bytes),
+        # What is held of a stream for a slow reader, beside what the reader's window lets go.
+        ("grpc.http2.write_buffer_size", 16 * 1024),
         # Two servers on one port would split its calls between them unseen.
         ("grpc.so_reuseport", 0),
-        # A half-open connection is dropped within 30 s.
-        ("grpc.keepalive_time_ms", 20_000),
+        # A half-open connection is dropped within 30 s. gRPC waits for the answer to a ping as the third of these
+        # says, a minute by default, and never as the second does (grpc pull request 39239).
+        ("grpc.keepalive_time_ms", 15_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
 
 
 def _add_services(
-    server: grpc.aio.Server, calls: Calls, tenants: Tenants, config: ServerConfig, feeds: ArticleFeeds
+    server: grpc.aio.Server,
+    calls: Calls,
+    admission: AdmissionController,
+    *,
+    tenants: Tenants,
+    config: ServerConfig,
+    feeds: ArticleFeeds,
 ) -> None:
     articles = ArticleService(calls, tenants, config.limits)
-    search_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(calls, config, feeds), server)
+    search_pb2_grpc.add_SearchServiceServicer_to_server(
+        SearchService(calls, admission, config, feeds), server
+    )
     article_pb2_grpc.add_ArticleServiceServicer_to_server(articles, server)
-    summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(calls, config), server)
+    summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(calls, admission, config), server)
     recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(
-        RecommendationService(calls, config), server
+        RecommendationService(calls, admission, config), server
     )
-    topic_pb2_grpc.add_TopicServiceServicer_to_server(TopicService(calls, config), server)
+    topic_pb2_grpc.add_TopicServiceServicer_to_server(TopicService(calls, admission, config), server)
     user_event_pb2_grpc.add_UserEventServiceServicer_to_server(UserEventService(calls, config), server)
-    reflection.enable_server_reflection(
-        (*_SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-    )
+    if config.security.tells_contract:
+        reflection.enable_server_reflection(
+            (*_SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+        )

@@ -25,7 +25,8 @@ from gistwire_server.errors import ArticleNotFoundError, FieldViolation, Invalid
 from gistwire_server.hit_messages import HitWriter
 from gistwire_server.ingest_stream import raw_article
 from gistwire_server.pipeline import started_event
-from gistwire_server.plan import SearchPlan
+from gistwire_server.plan import SearchPlan, overload_degradations
+from gistwire_server.policy.shown_messages import show_hits
 from gistwire_server.retrieval import similarity
 from gistwire_server.summarization import HitOutcome, HitToSummarize, summarize_hits
 from gistwire_server.tally import Tally
@@ -110,6 +111,9 @@ async def summarize_events(
     budget = Budget(plan.deadline_s, engines.costs)
     tally = Tally()
     yield started_event(plan.to_proto(), engines, request_id)
+    for given_up in overload_degradations(plan.given_up, events_pb2.StageTime.SUMMARIZE):
+        tally.degraded += 1
+        yield given_up
 
     found = await _fetch(given.ids, engines, budget)
     if not given.articles and not any(found):
@@ -131,7 +135,7 @@ async def summarize_events(
     messages |= {hit_id: _missing_hit(hit_id, article_id) for hit_id, article_id in missing.items()}
     tally.first_hit_s = budget.elapsed_s()
     yield events_pb2.Hits(
-        hits=[messages[hit_id] for hit_id in places],
+        hits=await show_hits([messages[hit_id] for hit_id in places], engines.policy),
         attribution_token=engines.signer.attribution_token(
             request_id, plan, [each.article.id for each in indexed.values()]
         ),

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 
+from gistwire_models.tracing import span
+
 Clock = Callable[[], float]
 """Monotonic seconds."""
 
@@ -35,14 +37,22 @@ _INITIAL_COST_S = {
 """Costs before anything was measured: generous, so that the first searches of a process are not cut short."""
 
 
+StepObserver = Callable[[Step, float, bool], None]
+"""Is told of each pass through a step: which, its seconds, and whether it succeeded."""
+
+
 class StepCosts:
     """Running cost of each step, shared by all searches of a process.
 
     The estimate is a moving mean plus twice the moving mean deviation (gains 1/8 and 1/4), as Jacobson (1988)
     estimates round-trip times: steady steps are planned tightly, unsteady ones with a margin.
+
+    Attributes:
+        observer: is told of all passes, also of those that fail; None if nobody is.
     """
 
     def __init__(self) -> None:
+        self.observer: StepObserver | None = None
         self._mean_s = dict(_INITIAL_COST_S)
         self._deviation_s = {step: cost_s / 4 for step, cost_s in _INITIAL_COST_S.items()}
 
@@ -51,6 +61,11 @@ class StepCosts:
         error_s = cost_s - self._mean_s[step]
         self._mean_s[step] += error_s / 8
         self._deviation_s[step] += (abs(error_s) - self._deviation_s[step]) / 4
+
+    def tell(self, step: Step, cost_s: float, *, succeeded: bool) -> None:
+        """Tells the observer of a pass through a step, if there is one."""
+        if self.observer is not None:
+            self.observer(step, cost_s, succeeded)
 
     def estimate_s(self, step: Step) -> float:
         """What the step will cost, in seconds, with a margin for its unsteadiness."""
@@ -93,13 +108,19 @@ class Budget:
         """Measures a step. Only one that ends well counts for the running cost; a failure says nothing of it."""
         started = self._clock()
         try:
-            yield
-        except BaseException:
-            self._note(step, started, self._clock())
+            with span(step.value):
+                yield
+        except BaseException as error:
+            ended = self._clock()
+            self._note(step, started, ended)
+            # A search that was given up says nothing of the step.
+            if isinstance(error, Exception):
+                self._costs.tell(step, ended - started, succeeded=False)
             raise
         ended = self._clock()
         self._note(step, started, ended)
         self._costs.record(step, ended - started)
+        self._costs.tell(step, ended - started, succeeded=True)
 
     def spans_s(self) -> dict[Step, float]:
         """Seconds from the first beginning to the last end of each step that took place."""

@@ -8,12 +8,17 @@ from typing import Any
 
 import grpc
 
-from gistwire_server.call_log import logged_call
+from gistwire_server.decoding import check_decoded
 from gistwire_server.engines import Engines
 from gistwire_server.errors import reporting_errors
+from gistwire_server.overload.rate_limits import RateLimits
 from gistwire_server.security.authentication import Authenticator
 from gistwire_server.security.callers import Caller
+from gistwire_server.security.open_calls import ending_when_revoked
 from gistwire_server.security.permissions import check_permission
+from gistwire_server.telemetry.log import log_context
+from gistwire_server.telemetry.observation import CallObservation, CallObserver
+from gistwire_server.telemetry.tracing import call_span
 from gistwire_server.tenancy import Tenants, named_tenant
 
 
@@ -26,12 +31,14 @@ class Call:
         request_id: identifies it in logs, traces and its `started` event.
         caller: who makes it.
         tenant: whose articles it is about.
+        observation: takes note of what it sends.
     """
 
     rpc: str
     request_id: str
     caller: Caller
     tenant: str
+    observation: CallObservation
 
 
 class Calls:
@@ -41,9 +48,20 @@ class Calls:
     not what is raised while it runs, and would stand in the way of each of its events.
     """
 
-    def __init__(self, tenants: Tenants, authenticator: Authenticator) -> None:
+    def __init__(
+        self,
+        tenants: Tenants,
+        authenticator: Authenticator,
+        observer: CallObserver,
+        rates: RateLimits,
+        *,
+        recheck_interval_s: float = 10.0,
+    ) -> None:
         self._tenants = tenants
         self._authenticator = authenticator
+        self._observer = observer
+        self._rates = rates
+        self._recheck_interval_s = recheck_interval_s
 
     @asynccontextmanager
     async def handle(self, context: grpc.aio.ServicerContext[Any, Any], rpc: str) -> AsyncIterator[Call]:
@@ -56,11 +74,16 @@ class Calls:
             rpc: its name.
         """
         request_id = uuid.uuid4().hex
-        async with reporting_errors(context), logged_call(rpc, request_id):
-            caller = await self._authenticator.authenticate(context)
-            check_permission(caller, rpc)
-            tenant = self._tenants.tenant_of(caller, named_tenant(context))
-            yield Call(rpc, request_id, caller, tenant)
+        with log_context(rpc, request_id), call_span(context, rpc, request_id):
+            async with reporting_errors(context), self._observer.observe(rpc) as observation:
+                caller = await self._authenticator.authenticate(context)
+                check_permission(caller, rpc)
+                check_decoded()
+                tenant = self._tenants.tenant_of(caller, named_tenant(context))
+                observation.is_of(tenant)
+                self._rates.check(caller.name, tenant)
+                async with ending_when_revoked(self._authenticator, context, self._recheck_interval_s):
+                    yield Call(rpc, request_id, caller, tenant, observation)
 
     async def engines(self, call: Call) -> Engines:
         """Returns what a call runs on: the engines of its tenant.

@@ -1,7 +1,6 @@
 """The server's configuration: read once, at the edge, into frozen objects (`load_config`)."""
 
 import tomllib
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ from gistwire_server.errors import ConfigurationError
 from gistwire_server.overload.config import OverloadConfig
 from gistwire_server.policy.config import PolicyConfig
 from gistwire_server.security.config import SecurityConfig
+from gistwire_server.security.exposure import check_exposure, host_of
 from gistwire_server.telemetry.config import TelemetryConfig
 
 UNIX_SOCKET = "unix"
@@ -140,9 +140,9 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     max_message_bytes: PositiveInt = 4 * 1024 * 1024
     """Largest message; a larger one is refused with RESOURCE_EXHAUSTED."""
     concurrent_searches: PositiveInt = 64
-    """Searches that run at a time."""
+    """Most searches with the default options that run at a time; of smaller ones more, of larger ones fewer."""
     waiting_searches: Annotated[int, msgspec.Meta(ge=0)] = 256
-    """Searches that wait for their turn; more are refused with RESOURCE_EXHAUSTED."""
+    """Calls that wait for their turn; more are refused with RESOURCE_EXHAUSTED."""
     concurrent_watches: PositiveInt = 256
     """Watches at a time; more are refused with RESOURCE_EXHAUSTED."""
     concurrent_ingests: PositiveInt = 8
@@ -161,6 +161,9 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """How long page tokens are honoured, in seconds."""
     drain_s: PositiveFloat = 30.0
     """How long running calls may take after a signal to end, in seconds."""
+    max_connection_age_s: PositiveFloat | None = None
+    """After how long clients are asked to connect anew, in seconds, so that they find servers that were added behind
+    the same name; streams under way go on to their ends. None for never."""
 
 
 class ElasticsearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -178,6 +181,10 @@ class ElasticsearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """File with its password; without it the environment's GISTWIRE_ELASTICSEARCH_PASSWORD."""
     ca_file: Path | None = None
     """Certificates that sign the nodes' own; none for those of the system."""
+    client_certificate_file: Path | None = None
+    """This server's certificate, in PEM, for a cluster that asks for one; read when the server starts."""
+    client_key_file: Path | None = None
+    """Its private key, in PEM."""
     shards: PositiveInt = 1
     """Primary shards of an index that is made."""
     replicas: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -215,6 +222,10 @@ class TritonConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """``HOST:PORT`` of each one's gRPC service; requests go to all of them in turn."""
     ca_file: Path | None = None
     """Certificates that sign the servers' own; none for connections in the clear, in a private network."""
+    client_certificate_file: Path | None = None
+    """This server's certificate, in PEM, for servers that ask for one; it takes `ca_file`."""
+    client_key_file: Path | None = None
+    """Its private key, in PEM."""
     timeout_s: PositiveFloat = 10.0
     """Longest wait for vectors of ingested texts, and for each piece of a summary, in seconds."""
     reader_timeout_s: PositiveFloat = 2.0
@@ -233,9 +244,8 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     token_key_file: Path | None = None
     """Key that signs tokens, made if it is missing; none for one in `data_dir`. Replicas must share it."""
     listen: str = "127.0.0.1:50051"
-    """``HOST:PORT`` (port 0: a free one), or ``"unix"`` for a private socket."""
-    allow_public: bool = False
-    """Whether `listen` may be an address that other machines reach; there is no authentication yet."""
+    """``HOST:PORT`` (port 0: a free one), or ``"unix"`` for a private socket, which is not encrypted. An address that
+    other machines reach takes settings of `security`."""
     index: Literal["embedded", "elasticsearch"] = "embedded"
     """Where articles are kept."""
     elasticsearch: ElasticsearchConfig = ElasticsearchConfig()
@@ -313,22 +323,5 @@ def _check_tenants(config: ServerConfig) -> None:
 
 
 def _check_listen(config: ServerConfig) -> None:
-    if config.listen == UNIX_SOCKET:
-        return
-    host, separator, port = config.listen.rpartition(":")
-    if not separator or not port.isdecimal() or int(port) > 65_535:
-        raise ConfigurationError(f"listen: {config.listen!r} is not HOST:PORT")
-    if not config.allow_public and not _is_loopback(host):
-        raise ConfigurationError(
-            f"listen: {host!r} can be reached by other machines, and there is no authentication yet; "
-            "set allow_public = true if the network is yours alone"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    host = None if config.listen == UNIX_SOCKET else host_of(config.listen, "listen")
+    check_exposure(host, config.security)

@@ -9,18 +9,22 @@ from gistwire.v1 import events_pb2
 
 Item = TypeVar("Item")
 
+_FULL = 16
+"""Events that wait when nothing further is begun. With those of eight hits under way that is 10 to 60 KB."""
+
 
 class CoalescingQueue(Generic[Item]):
     """Holds events until the reader takes them.
 
-    Its size is bounded by what is produced, not by how slowly it is read: while a piece of a hit's draft waits,
-    further pieces of that draft are appended to it. What waits is at most one piece of draft and a few closing
-    events for each hit. Belongs to one event loop; not for threads.
+    Its size is bounded by what is under way, not by how slowly it is read: while a piece of a hit's draft waits,
+    further pieces of that draft are appended to it, and who is about to begin another hit waits for `room`. Belongs
+    to one event loop; not for threads.
     """
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[object, Item | events_pb2.SummaryDelta] = OrderedDict()
         self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
         self._closed = False
 
     def __len__(self) -> int:
@@ -45,11 +49,19 @@ class CoalescingQueue(Generic[Item]):
         self._closed = True
         self._changed.set()
 
+    async def room(self) -> None:
+        """Waits until few enough events wait for the reader that more can be produced."""
+        while len(self._waiting) >= _FULL:
+            self._taken.clear()
+            await self._taken.wait()
+
     async def events(self) -> AsyncGenerator[Item | events_pb2.SummaryDelta, None]:
         """Yields events in the order they were added, until the queue is closed and empty."""
         while True:
             while self._waiting:
-                yield self._waiting.popitem(last=False)[1]
+                event = self._waiting.popitem(last=False)[1]
+                self._taken.set()
+                yield event
             if self._closed:
                 return
             self._changed.clear()

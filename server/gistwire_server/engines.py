@@ -11,6 +11,8 @@ from gistwire_server.budget import StepCosts
 from gistwire_server.config import ServerConfig
 from gistwire_server.paging import TokenSigner
 from gistwire_server.personal.ratings import Collaboration
+from gistwire_server.policy.config import PolicyConfig
+from gistwire_server.policy.summary_policy import SummaryPolicy, open_policy
 from gistwire_server.scoring import Scorer
 
 
@@ -29,6 +31,7 @@ class Engines:
         costs: running cost of each step.
         tenant: whose articles and users these are.
         collaboration: what users who rate alike think of articles.
+        policy: what may be shown of articles.
     """
 
     config: ServerConfig
@@ -41,3 +44,4 @@ class Engines:
     costs: StepCosts = field(default_factory=StepCosts)
     tenant: str = DEFAULT_TENANT
     collaboration: Collaboration = field(default_factory=Collaboration)
+    policy: SummaryPolicy = field(default_factory=lambda: open_policy(PolicyConfig()))

@@ -2,6 +2,7 @@
 
 GistwireServerError             anything that the server refuses or cannot do
 ├── InvalidRequestError         fields of the request break their limits
+├── MalformedRequestError       the bytes of a request are no message of the contract
 ├── PageTokenError
 │   ├── PageTokenInvalidError   the token was not made by this deployment, or was changed
 │   ├── PageTokenMismatchError  the request differs from that of the first page
@@ -18,9 +19,12 @@ GistwireServerError             anything that the server refuses or cannot do
 ├── TopicNotFoundError          there is no topic with this identifier
 ├── UserNotFoundError           nothing is known of this user
 ├── UnauthenticatedError        the call has no credentials, or none that are good
+│   └── CredentialsRejectedError  it has some that are not good
 ├── PermissionDeniedError       the caller may not make this call
 ├── TenantUnknownError          the call is of a tenant that the server does not have
 ├── OverloadedError             too much work is under way
+├── RateLimitedError            the caller makes more calls than they may for now
+├── QuotaExceededError          the caller has asked for as much work as they may in a day
 ├── DrainingError               the server shuts down; another goes on with the call
 └── ConfigurationError          the configuration cannot be read or makes no sense
 """
@@ -29,6 +33,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import grpc
@@ -37,7 +42,7 @@ from gistwire_indexer.errors import ArticleError, FilterError, IndexUnavailableE
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -73,6 +78,10 @@ class InvalidRequestError(GistwireServerError):
     def __init__(self, violations: Sequence[FieldViolation]) -> None:
         super().__init__("; ".join(f"{each.field} {each.description}" for each in violations))
         self.violations = tuple(violations)
+
+
+class MalformedRequestError(GistwireServerError):
+    """The bytes of a request are no message of the contract."""
 
 
 class PageTokenError(GistwireServerError):
@@ -139,6 +148,18 @@ class UnauthenticatedError(GistwireServerError):
     """The call has no credentials, or none that are good. The message never says which part of them is wrong."""
 
 
+class CredentialsRejectedError(UnauthenticatedError):
+    """The call has credentials that are not good.
+
+    Attributes:
+        why: a word for the log, such as ``"key_expired"``; the caller is not told.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__("the credentials are not valid")
+        self.why = why
+
+
 class PermissionDeniedError(GistwireServerError):
     """The caller may not make this call."""
 
@@ -152,6 +173,30 @@ class OverloadedError(GistwireServerError):
 
     Attributes:
         retry_after_s: seconds after which trying again makes sense.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RateLimitedError(GistwireServerError):
+    """The caller, or their tenant, makes more calls than they may for now.
+
+    Attributes:
+        retry_after_s: seconds after which the call may be made.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaExceededError(GistwireServerError):
+    """The caller, or their tenant, has asked for as much work as they may in a day.
+
+    Attributes:
+        retry_after_s: seconds after which there is enough again for the call.
     """
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
@@ -195,6 +240,10 @@ def status_of(error: BaseException) -> status_pb2.Status:
             violation = error_details_pb2.BadRequest.FieldViolation(field="filter", description=str(error))
             details = error_details_pb2.BadRequest(field_violations=[violation])
             return _status(code_pb2.INVALID_ARGUMENT, "INVALID_FILTER", f"filter: {error}", details)
+        case MalformedRequestError() | DecodeError():
+            # The parser's own words may hold parts of the request.
+            message = "the request is not a message of this rpc"
+            return _status(code_pb2.INVALID_ARGUMENT, "MALFORMED_REQUEST", message)
         case PageTokenInvalidError():
             return _status(code_pb2.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", str(error))
         case PageTokenMismatchError():
@@ -226,10 +275,14 @@ def status_of(error: BaseException) -> status_pb2.Status:
         case TenantUnknownError():
             return _status(code_pb2.PERMISSION_DENIED, "TENANT_UNKNOWN", str(error))
         case OverloadedError() | ModelOverloadedError():
-            delay = Duration()
-            delay.FromMilliseconds(round(error.retry_after_s * 1000))
-            retry = error_details_pb2.RetryInfo(retry_delay=delay)
+            retry = _retry_info(error.retry_after_s)
             return _status(code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED", str(error), retry)
+        case RateLimitedError():
+            retry = _retry_info(error.retry_after_s)
+            return _status(code_pb2.RESOURCE_EXHAUSTED, "RATE_LIMITED", str(error), retry)
+        case QuotaExceededError():
+            retry = _retry_info(error.retry_after_s)
+            return _status(code_pb2.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", str(error), retry)
         case DrainingError():
             return _status(code_pb2.UNAVAILABLE, "DRAINING", "the server shuts down; resume elsewhere")
         case IndexUnavailableError():
@@ -240,6 +293,13 @@ def status_of(error: BaseException) -> status_pb2.Status:
             return _status(code_pb2.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the time for this call ran out")
         case _:
             return _status(code_pb2.INTERNAL, "INTERNAL", "an error that the server's log tells of")
+
+
+def _retry_info(retry_after_s: float) -> error_details_pb2.RetryInfo:
+    delay = Duration()
+    # Rounded up: who comes back too early is refused again.
+    delay.FromMilliseconds(ceil(retry_after_s * 1000))
+    return error_details_pb2.RetryInfo(retry_delay=delay)
 
 
 def _status(code: int, reason: str, message: str, *details: Message) -> status_pb2.Status:

@@ -2,6 +2,7 @@
 
 from gistwire_indexer.analysis import analyze, analyze_query
 from gistwire_indexer.article import Article
+from gistwire_models.instructions import is_instruction
 from gistwire_models.sentences import split_sentences
 
 MAX_EXTRACT_CHARACTERS = 280
@@ -18,17 +19,23 @@ class QueryExtractor:
     def extract(self, article: Article) -> str:
         """Returns the sentence that has most of the query's terms, the earliest of equals, and what follows it.
 
+        Orders to whoever summarizes the article are left out, and what would follow them.
+
         Returns:
             At most 280 characters, cut at a word with "…" if need be; empty for an article without body.
         """
         sentences = split_sentences(article.body[:_READ_CHARACTERS], article.language)
-        if not sentences:
+        orders = [is_instruction(each.text) for each in sentences]
+        if all(orders):
             return ""
-        matches = [len(self._terms.intersection(analyze(each.text, article.language))) for each in sentences]
+        matches = [
+            -1 if is_order else len(self._terms.intersection(analyze(each.text, article.language)))
+            for each, is_order in zip(sentences, orders, strict=True)
+        ]
         best = matches.index(max(matches))
         start, end = sentences[best].start, sentences[best].end
-        for following in sentences[best + 1 :]:
-            if following.end - start > MAX_EXTRACT_CHARACTERS:
+        for following, is_order in zip(sentences[best + 1 :], orders[best + 1 :], strict=True):
+            if is_order or following.end - start > MAX_EXTRACT_CHARACTERS:
                 break
             end = following.end
         return _shorten(" ".join(article.body[start:end].split()))

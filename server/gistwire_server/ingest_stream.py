@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from gistwire.v1 import article_pb2
+from gistwire_indexer.errors import ArticleError
 from gistwire_indexer.index import WriteOutcome
 from gistwire_indexer.ingest_pipeline import IngestPipeline
 from gistwire_indexer.ingestion import Ingestor, IngestOutcome
@@ -131,10 +132,18 @@ async def _carry_out(
 ) -> _CarriedOut:
     """Carries out a batch of one kind."""
     if batch[0].WhichOneof("operation") == "upsert":
-        ingested = await pipeline.ingest([raw_article(request.upsert) for request in batch])
+        articles: list[RawArticle] = []
+        refused: dict[int, IngestOutcome] = {}
+        for request in batch:
+            try:
+                articles.append(raw_article(request.upsert))
+            except ArticleError as error:
+                refused[request.sequence] = IngestOutcome(request.upsert.id, "", None, error)
+        ingested = await pipeline.ingest(articles)
+        outcomes = iter(ingested.outcomes)
         acknowledgements = [
-            _acknowledge(request.sequence, outcome)
-            for request, outcome in zip(batch, ingested.outcomes, strict=True)
+            _acknowledge(request.sequence, refused.get(request.sequence) or next(outcomes))
+            for request in batch
         ]
         return _CarriedOut(acknowledgements, ingested.write_s)
     deleted = await pipeline.delete([request.delete_id for request in batch])
@@ -152,8 +161,17 @@ async def _carry_out(
 
 
 def raw_article(article: article_pb2.Article) -> RawArticle:
-    """An article of a request, as the indexer takes it."""
-    published = article.published.ToDatetime(tzinfo=UTC) if article.HasField("published") else None
+    """An article of a request, as the indexer takes it.
+
+    Raises:
+        ArticleError: its time is none.
+    """
+    published = None
+    if article.HasField("published"):
+        try:
+            published = article.published.ToDatetime(tzinfo=UTC)
+        except (ValueError, OverflowError) as error:
+            raise ArticleError("published", "must be a time between the years 1 and 9999") from error
     return RawArticle(
         id=article.id,
         headline=article.headline,

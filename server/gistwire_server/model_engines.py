@@ -73,6 +73,8 @@ def triton_settings(config: TritonConfig) -> "TritonSettings":
     return TritonSettings(
         endpoints=config.endpoints,
         ca_file=config.ca_file,
+        client_certificate_file=config.client_certificate_file,
+        client_key_file=config.client_key_file,
         timeout_s=config.timeout_s,
         reader_timeout_s=config.reader_timeout_s,
         hedge_after_s=config.hedge_after_s,

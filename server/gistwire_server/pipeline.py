@@ -22,7 +22,8 @@ from gistwire_server.hit_messages import HitWriter
 from gistwire_server.paging import Page
 from gistwire_server.personal.closeness import InterestMatcher
 from gistwire_server.personal.personalization import Personalization, not_personalized, personalize
-from gistwire_server.plan import SearchPlan
+from gistwire_server.plan import SearchPlan, overload_degradations
+from gistwire_server.policy.shown_messages import show_hits
 from gistwire_server.ranking import RankedSignals, recency, signals_message, source_quality
 from gistwire_server.retrieval import FusedHit, retrieve, similarity
 from gistwire_server.settling import settle_hits
@@ -97,7 +98,7 @@ async def search_events(
     messages = _hit_messages(hits, signals, plan)
     tally.first_hit_s = budget.elapsed_s()
     yield events_pb2.Hits(
-        hits=messages,
+        hits=await show_hits(messages, engines.policy),
         attribution_token=engines.signer.attribution_token(
             request_id, plan, [hit.indexed.article.id for hit in hits]
         ),
@@ -170,7 +171,9 @@ def _expected_degradations(
     plan: SearchPlan, encoder_degraded: events_pb2.Degraded | None, user: Personalization | None
 ) -> list[events_pb2.Degraded]:
     """What is known to be missing before anything was found."""
-    degraded = [] if encoder_degraded is None else [encoder_degraded]
+    degraded = overload_degradations(plan.given_up, events_pb2.StageTime.SUMMARIZE)
+    if encoder_degraded is not None:
+        degraded.append(encoder_degraded)
     if user is not None and user.degraded is not None:
         degraded.append(user.degraded)
     elif plan.interests and encoder_degraded is not None:

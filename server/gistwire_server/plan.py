@@ -74,6 +74,8 @@ class SearchPlan:
         user_id: whose profile is taken into account; empty for nobody's.
         interests: interests stated by the caller, in words.
         deadline_s: time for the whole call, in seconds.
+        given_up: what its summaries do without because the server is busy; None for nothing.
+        explain: whether the final order and the summaries are explained.
     """
 
     query: str
@@ -85,6 +87,8 @@ class SearchPlan:
     user_id: str
     interests: tuple[str, ...]
     deadline_s: float
+    given_up: events_pb2.Degraded.Action.ValueType | None = None
+    explain: bool = False
 
     def to_proto(self) -> events_pb2.Plan:
         """The plan as the `started` event shows it."""
@@ -120,6 +124,7 @@ class SearchPlan:
                 collapse=self.rank.collapse,
             ),
             deadline=duration(self.deadline_s),
+            explain=self.explain,
         )
 
 
@@ -151,3 +156,12 @@ def duration(seconds: float) -> Duration:
     message = Duration()
     message.FromMicroseconds(round(seconds * 1_000_000))
     return message
+
+
+def overload_degradations(
+    given_up: events_pb2.Degraded.Action.ValueType | None, stage: events_pb2.StageTime.Stage.ValueType
+) -> list[events_pb2.Degraded]:
+    """What the `degraded` events say of a plan that gives something up from the start; empty if it does not."""
+    if given_up is None:
+        return []
+    return [events_pb2.Degraded(stage=stage, reason=events_pb2.Degraded.OVERLOAD, action=given_up)]

@@ -1,9 +1,10 @@
 """From signals to an order: pure functions, called each time a signal becomes known."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 from gistwire.v1 import events_pb2
@@ -66,6 +67,28 @@ class RankedHit:
     redundancy: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one signal adds to a score.
+
+    Attributes:
+        signal: its name.
+        value: its value, in [0, 1].
+        weight: its weight; negative for redundancy.
+        stand_in: name of the signal whose value it is, where it is not known itself; else empty.
+    """
+
+    signal: str
+    value: float
+    weight: float
+    stand_in: str = ""
+
+    @property
+    def contribution(self) -> float:
+        """Weight × value."""
+        return self.weight * self.value
+
+
 def recency(published: datetime | None, now: datetime, half_life_s: float) -> float | None:
     """Freshness: ``0.5 ^ (age / half-life)``; 1 for what is dated in the future, None for what has no date."""
     if published is None:
@@ -94,7 +117,7 @@ def rank(hits: Sequence[RankedSignals], weights: RankWeights) -> list[RankedHit]
     Returns:
         Every hit once, best first.
     """
-    base = [_base_score(hit, weights) for hit in hits]
+    base = [sum(each.contribution for each in contributions(hit, weights)) for hit in hits]
     if not weights.redundancy:
         places = sorted(range(len(hits)), key=lambda place: (-base[place], place))
         return [RankedHit(hits[place], base[place], redundancy=None) for place in places]
@@ -117,8 +140,48 @@ def rank(hits: Sequence[RankedSignals], weights: RankWeights) -> list[RankedHit]
     return order
 
 
-def ranking_event(order: Sequence[RankedHit], *, final: bool) -> events_pb2.Ranking:
-    """The order as the stream shows it."""
+def contributions(
+    hit: RankedSignals, weights: RankWeights, *, redundancy: float | None = None
+) -> list[Contribution]:
+    """What the score of a hit is the sum of: the signals that are known.
+
+    Args:
+        hit: what is known.
+        weights: weight of each signal.
+        redundancy: similarity to the most similar hit ranked above; None leaves it out.
+    """
+    no_summary = hit.query_similarity is None
+    query_similarity = hit.dense if no_summary else hit.query_similarity
+    weighted = (
+        ("query_similarity", query_similarity, weights.query_similarity),
+        ("fusion", hit.fusion, weights.fusion),
+        ("recency", hit.recency, weights.recency),
+        ("interest", hit.interest, weights.interest),
+        ("source_quality", hit.source_quality, weights.source_quality),
+        ("popularity", hit.popularity, weights.popularity),
+        ("collaborative", hit.collaborative, weights.collaborative),
+        ("redundancy", redundancy, -weights.redundancy),
+    )
+    return [
+        Contribution(signal, value, weight, "dense" if signal == "query_similarity" and no_summary else "")
+        for signal, value, weight in weighted
+        if value is not None
+    ]
+
+
+def ranking_event(
+    order: Sequence[RankedHit],
+    *,
+    final: bool,
+    explanations: Mapping[str, events_pb2.Explanation] = MappingProxyType({}),
+) -> events_pb2.Ranking:
+    """The order as the stream shows it.
+
+    Args:
+        order: the hits, best first.
+        final: whether it is the last.
+        explanations: of hits, by their identifiers.
+    """
     return events_pb2.Ranking(
         order=[
             events_pb2.RankedHit(
@@ -127,6 +190,7 @@ def ranking_event(order: Sequence[RankedHit], *, final: bool) -> events_pb2.Rank
                 rank=place,
                 score=each.score,
                 signals=signals_message(each.signals, redundancy=each.redundancy),
+                explanation=explanations.get(each.signals.hit_id),
             )
             for place, each in enumerate(order, start=1)
         ],
@@ -150,20 +214,6 @@ def signals_message(signals: RankedSignals, *, redundancy: float | None = None) 
         lexical_rank=signals.lexical_rank,
         dense_rank=signals.dense_rank,
     )
-
-
-def _base_score(hit: RankedSignals, weights: RankWeights) -> float:
-    query_similarity = hit.dense if hit.query_similarity is None else hit.query_similarity
-    weighted = (
-        (weights.query_similarity, query_similarity),
-        (weights.fusion, hit.fusion),
-        (weights.recency, hit.recency),
-        (weights.interest, hit.interest),
-        (weights.source_quality, hit.source_quality),
-        (weights.popularity, hit.popularity),
-        (weights.collaborative, hit.collaborative),
-    )
-    return sum(weight * signal for weight, signal in weighted if signal is not None)
 
 
 def _similarities(hits: Sequence[RankedSignals]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

@@ -1,5 +1,6 @@
 """From the hits of a stream to its end: summaries as they come, the order as it changes, `completed`."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -9,8 +10,10 @@ from gistwire_models.encoder import Embedding
 
 from gistwire_server.budget import Budget
 from gistwire_server.engines import Engines
+from gistwire_server.explanation import explain_order
 from gistwire_server.plan import SearchPlan
-from gistwire_server.ranking import RankedSignals, rank, ranking_event
+from gistwire_server.ranking import RankedHit, RankedSignals, rank, ranking_event
+from gistwire_server.retrieval import is_covered
 from gistwire_server.summarization import HitOutcome, HitToSummarize, summarize_hits
 from gistwire_server.tally import Tally
 
@@ -66,5 +69,15 @@ async def settle_hits(
             if places != shown and tally.outcomes < len(hits):
                 shown = places
                 yield ranking_event(order, final=False)
-    yield ranking_event(order, final=True)
+    yield ranking_event(order, final=True, explanations=await _explanations(order, hits, plan, engines))
     yield tally.completed(budget, hit_count=len(hits))
+
+
+async def _explanations(
+    order: Sequence[RankedHit], hits: Sequence[HitToSummarize], plan: SearchPlan, engines: Engines
+) -> Mapping[str, events_pb2.Explanation]:
+    if not plan.explain:
+        return {}
+    articles = {each.hit_id: each.indexed.article for each in hits}
+    dense_factor = 1.0 if is_covered(plan.query) else engines.config.retrieval.dense_weight_uncovered
+    return await asyncio.to_thread(explain_order, order, articles, plan, dense_factor=dense_factor)

@@ -56,6 +56,8 @@ def elasticsearch_settings(config: ElasticsearchConfig) -> "ElasticsearchSetting
         username=config.username,
         password=_secret("elasticsearch.password_file", config.password_file, _PASSWORD_VARIABLE),
         ca_file=config.ca_file,
+        client_certificate_file=config.client_certificate_file,
+        client_key_file=config.client_key_file,
         shards=config.shards,
         replicas=config.replicas,
         refresh_interval_s=config.refresh_interval_s,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import structlog
 from gistwire.v1 import events_pb2
+from gistwire_indexer.cleaning import remove_unprintable
 from gistwire_indexer.errors import GistwireIndexerError
 from gistwire_indexer.index import IndexedArticle, StoredSummary
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
@@ -26,14 +27,20 @@ from gistwire_server.engines import Engines
 from gistwire_server.errors import status_of
 from gistwire_server.faithfulness import Source
 from gistwire_server.plan import SearchPlan, SummaryMode
+from gistwire_server.policy.shown_messages import show_support
+from gistwire_server.policy.summary_policy import Evidence, added_up, all_refused
 from gistwire_server.retrieval import similarity
 from gistwire_server.scoring import ScoredCandidate
+from gistwire_server.sentence_support import SupportFinder
 from gistwire_server.summary_messages import unwritten_summary, written_summary
 
 _log = structlog.get_logger(__name__)
 
 _SUMMARIZE = events_pb2.StageTime.SUMMARIZE
 _SCORE = events_pb2.StageTime.SCORE
+
+_STORED_SHARE = 0.3
+"""Most of the time left that is given to reading what is stored; the rest is for writing what is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +140,11 @@ class _Summarization:
             return [None] * len(hits)
         ids = [hit.indexed.article.id for hit in hits]
         try:
-            stored = await self.engines.index.stored_summaries(ids, str(self.engines.summarizer.model))
-        except GistwireIndexerError:
+            async with asyncio.timeout(self.budget.remaining_s() * _STORED_SHARE):
+                stored = await self.engines.index.stored_summaries(ids, str(self.engines.summarizer.model))
+        except (GistwireIndexerError, TimeoutError) as error:
             # What is stored only saves work; the search does without it.
-            _log.warning("stored_summaries_unavailable", exc_info=True)
+            _log.warning("stored_summaries_unavailable", error=type(error).__name__)
             return [None] * len(hits)
         # An article that came with the request may have the identifier of another one.
         return [
@@ -146,6 +154,7 @@ class _Summarization:
 
     async def _one(self, hit: HitToSummarize, stored: StoredSummary | None) -> None:
         async with self.places:
+            await self.queue.room()
             try:
                 to_store = await self._summarize(hit, stored)
             except asyncio.CancelledError:
@@ -162,20 +171,24 @@ class _Summarization:
         """Ends the hit in a summary; returns one that is worth storing, if there is one."""
         mode = self.plan.summary.mode
         if mode is SummaryMode.NONE:
-            self._finish_with_headline(hit)
+            await self._finish_with_headline(hit)
             return None
         if mode is SummaryMode.STORED and stored is None:
+            await self._finish_with_extract(hit)
+            return None
+        evidence = await asyncio.to_thread(self.engines.policy.evidence, hit.indexed.article)
+        if not evidence.text.strip():
             await self._finish_with_extract(hit)
             return None
         try:
             async with asyncio.timeout(self.budget.remaining_s()):
                 if stored is not None and mode is not SummaryMode.BEST:
-                    await self._choose(hit, (), self.engines.summarizer.model, stored)
+                    await self._choose(hit, evidence, (), self.engines.summarizer.model, stored)
                     return None
-                written = await self._write(hit, generate=stored is None)
+                written = await self._write(hit, evidence, generate=stored is None)
                 # While the engine runs, another model may have come into its place.
                 model = written.model or self.engines.summarizer.model
-                scored = await self._choose(hit, written.candidates, model, stored)
+                scored = await self._choose(hit, evidence, written.candidates, model, stored)
         except TimeoutError:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
             await self._finish_with_extract(hit, late=True)
@@ -185,7 +198,11 @@ class _Summarization:
             reason = events_pb2.Degraded.OVERLOAD if overloaded else events_pb2.Degraded.BACKEND_DOWN
             if stored is not None:
                 self._degrade(hit, reason, events_pb2.Degraded.ONE_CANDIDATE)
-                await self._choose(hit, (), self.engines.summarizer.model, stored)
+                try:
+                    async with asyncio.timeout(self.budget.remaining_s()):
+                        await self._choose(hit, evidence, (), self.engines.summarizer.model, stored)
+                except TimeoutError:
+                    await self._finish_with_extract(hit, late=True)
                 return None
             self._degrade(hit, reason, self._fallback(hit))
             await self._finish_with_extract(hit)
@@ -210,72 +227,88 @@ class _Summarization:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
         return Step.SUMMARIZE_ONE
 
-    async def _write(self, hit: HitToSummarize, *, generate: bool) -> Candidates:
+    async def _write(self, hit: HitToSummarize, evidence: Evidence, *, generate: bool) -> Candidates:
         step = self._affordable(hit)
         article = hit.indexed.article
         focused = self.plan.summary.mode is SummaryMode.BEST and bool(self.plan.query)
         request = SummaryRequest(
             article_id=article.id,
             revision=hit.indexed.revision,
-            headline=article.headline,
-            body=article.body,
+            headline=evidence.headline,
+            body=evidence.body,
             language=article.language,
             query=self.plan.query if focused else None,
             query_embedding=self.query_embedding if focused else None,
             article_embedding=hit.indexed.embedding,
             candidates=self.plan.summary.candidates if step is Step.SUMMARIZE_SEVERAL else 1,
             max_tokens=self.plan.summary.max_tokens,
-            stream_drafts=self.plan.summary.stream_drafts,
+            stream_drafts=self.plan.summary.stream_drafts and self.engines.policy.streams_drafts,
             generate=generate,
             timeout_s=self.budget.remaining_s(),
         )
         candidates: Candidates | None = None
+        draft = self.engines.policy.draft_filter()
         with self.budget.spend(step):
             async with aclosing(self.engines.summarizer.summarize(request)) as writing:
                 async for written in writing:
                     match written:
                         case DraftDelta(text):
-                            self.queue.put_delta(hit.hit_id, text)
+                            self._put_delta(hit, draft.add(remove_unprintable(text)))
                         case Candidates():
+                            self._put_delta(hit, draft.end())
                             candidates = written
         if candidates is None or not candidates.candidates:
             raise RuntimeError(f"summarizer {self.engines.summarizer.model} gave no candidates")
         return candidates
 
+    def _put_delta(self, hit: HitToSummarize, text: str) -> None:
+        if text:
+            self.queue.put_delta(hit.hit_id, text)
+
     async def _choose(
         self,
         hit: HitToSummarize,
+        evidence: Evidence,
         candidates: Iterable[Candidate],
         model: ModelVersion,
         stored: StoredSummary | None,
     ) -> tuple[ScoredCandidate, ...]:
-        """Scores what was written and what is stored, and ends the hit in the best of them."""
-        written = list(candidates)
+        """Scores what was written and what is stored, and ends the hit in the best of them that may be shown.
+
+        Returns:
+            all that may be shown, as they were written.
+        """
+        written = [_readable(each, evidence) for each in candidates]
         stored_candidate = _as_candidate(stored) if stored is not None else None
         if stored_candidate is not None and stored_candidate.text not in {each.text for each in written}:
             written.append(stored_candidate)
         with self.budget.spend(Step.SCORE):
-            scored = await self._score(hit, await self._with_embeddings(hit, written))
-        best = scored[0]
+            scored = await self._score(hit, evidence, await self._with_embeddings(hit, written))
+        shown = await self.engines.policy.choose(scored, hit.indexed.article.language)
+        if not shown.candidates:
+            await self._finish_with_headline(hit, [*shown.actions, *evidence.left_out])
+            return ()
+        actions = [*shown.actions, *evidence.actions(shown.candidates[0].candidate.text)]
         event = written_summary(
             hit.hit_id,
             hit.indexed,
-            scored,
+            shown.candidates,
             model=model,
-            stored=best.candidate is stored_candidate,
+            stored=stored is not None and shown.unmasked[0].candidate.text == stored.text,
+            policy_actions=added_up(actions),
         )
-        self.queue.put(HitOutcome(hit.hit_id, event, best.scores.query_similarity))
-        return scored
+        await self._end(hit, event, shown.candidates[0].scores.query_similarity)
+        return shown.unmasked
 
     async def _score(
-        self, hit: HitToSummarize, candidates: Sequence[Candidate]
+        self, hit: HitToSummarize, evidence: Evidence, candidates: Sequence[Candidate]
     ) -> tuple[ScoredCandidate, ...]:
-        article = hit.indexed.article
+        language = hit.indexed.article.language
 
         def score() -> tuple[ScoredCandidate, ...]:
             scored = self.engines.scorer.score(
                 candidates,
-                source=Source(article.text, article.language, headline=article.headline),
+                source=Source(evidence.text, language, headline=evidence.headline),
                 query_embedding=self.query_embedding,
                 article_embedding=hit.indexed.embedding,
                 candidate_embeddings=_stacked_embeddings(candidates),
@@ -299,15 +332,48 @@ class _Summarization:
             replace(each, embedding=next(vectors)) if each.embedding is None else each for each in candidates
         ]
 
-    def _finish_with_headline(self, hit: HitToSummarize) -> None:
-        self.queue.put(HitOutcome(hit.hit_id, unwritten_summary(hit.hit_id, hit.indexed, ""), None))
+    async def _finish_with_headline(
+        self, hit: HitToSummarize, actions: Sequence[events_pb2.PolicyAction] = ()
+    ) -> None:
+        """Ends the hit in its headline; `actions` are what was done to texts that it stands in for."""
+        shown = await self.engines.policy.first_shown(
+            [hit.indexed.article.headline], hit.indexed.article.language
+        )
+        event = unwritten_summary(
+            hit.hit_id,
+            hit.indexed,
+            shown.text,
+            origin=Origin.HEADLINE,
+            policy_actions=added_up([*(actions if shown.text else all_refused(actions)), *shown.actions]),
+        )
+        await self._end(hit, event, None)
 
     async def _finish_with_extract(self, hit: HitToSummarize, *, late: bool = False) -> None:
         """Ends the hit in a text that the summarizer had no part in."""
-        query_similarity = await self._similarity_of(hit.extract or hit.indexed.article.headline)
+        article = hit.indexed.article
+        texts = [hit.extract, article.headline] if hit.extract else [article.headline]
+        shown = await self.engines.policy.first_shown(texts, article.language)
+        query_similarity = await self._similarity_of(shown.text) if shown.text else None
         event = unwritten_summary(
-            hit.hit_id, hit.indexed, hit.extract, query_similarity=query_similarity, late=late
+            hit.hit_id,
+            hit.indexed,
+            shown.text,
+            origin=Origin.EXTRACTED if hit.extract and shown.place == 0 else Origin.HEADLINE,
+            query_similarity=query_similarity,
+            late=late,
+            policy_actions=shown.actions,
         )
+        await self._end(hit, event, query_similarity)
+
+    async def _end(
+        self, hit: HitToSummarize, event: events_pb2.Summary, query_similarity: float | None
+    ) -> None:
+        """Ends the hit in a summary, which says what supports it if it is to be explained."""
+        if self.plan.explain and event.text:
+            article = hit.indexed.article
+            mask = self.engines.policy.mask
+            support = await asyncio.to_thread(lambda: SupportFinder(article, mask).support(event.text))
+            event.support.extend(await show_support(support, self.engines.policy, article.language))
         self.queue.put(HitOutcome(hit.hit_id, event, query_similarity))
 
     async def _fail(self, hit: HitToSummarize, error: Exception) -> None:
@@ -343,10 +409,18 @@ class _Summarization:
 
     async def _store(self, summary: StoredSummary) -> None:
         try:
-            await self.engines.index.store_summary(summary)
-        except GistwireIndexerError:
+            # The stream does not end before, so it must not take longer than the reader waits.
+            async with asyncio.timeout(self.budget.remaining_s()):
+                await self.engines.index.store_summary(summary)
+        except (GistwireIndexerError, TimeoutError) as error:
             # The reader has the summary; the next search will write it again.
-            _log.warning("summary_not_stored", exc_info=True)
+            _log.warning("summary_not_stored", error=type(error).__name__)
+
+
+def _readable(candidate: Candidate, evidence: Evidence) -> Candidate:
+    """A candidate without control characters, which a model may write as well as a stranger, and with whole masks."""
+    text = evidence.mended(remove_unprintable(candidate.text))
+    return candidate if text == candidate.text else replace(candidate, text=text, embedding=None)
 
 
 def _to_store(hit: HitToSummarize, candidate: Candidate, model: ModelVersion) -> StoredSummary:

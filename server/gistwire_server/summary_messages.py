@@ -27,6 +27,7 @@ def written_summary(
     *,
     model: ModelVersion,
     stored: bool,
+    policy_actions: Sequence[events_pb2.PolicyAction] = (),
 ) -> events_pb2.Summary:
     """The summary that the scorer chose.
 
@@ -36,6 +37,7 @@ def written_summary(
         scored: all candidates, best first; at least one.
         model: what wrote them.
         stored: whether the best was stored already.
+        policy_actions: what the policy did.
     """
     best = scored[0]
     return events_pb2.Summary(
@@ -49,38 +51,42 @@ def written_summary(
         model="" if best.candidate.origin is Origin.HEADLINE else str(model),
         revision=indexed.revision,
         stored=stored,
+        policy_actions=policy_actions,
     )
 
 
 def unwritten_summary(
     hit_id: str,
     indexed: IndexedArticle,
-    extract: str,
+    text: str,
     *,
+    origin: Origin,
     query_similarity: float | None = None,
     late: bool = False,
+    policy_actions: Sequence[events_pb2.PolicyAction] = (),
 ) -> events_pb2.Summary:
-    """A text that no summarizer wrote: the hit's extract, or the headline if there is none.
+    """A text that no summarizer wrote: the hit's extract, or the headline.
 
     Args:
         hit_id: the hit.
         indexed: its article.
-        extract: sentences of the article; may be empty.
+        text: the text; empty if the policy refuses them all.
+        origin: what it is.
         query_similarity: similarity of query and text, in [0, 1]; None if not known.
         late: whether it stands in for a summary that there was no time for.
+        policy_actions: what the policy did.
     """
-    text = extract or indexed.article.headline
-    origin = events_pb2.Summary.EXTRACTED if extract else events_pb2.Summary.HEADLINE
     scores = events_pb2.SummaryScores(query_similarity=query_similarity)
     return events_pb2.Summary(
         hit_id=hit_id,
         article_id=indexed.article.id,
         text=text,
-        origin=origin,
+        origin=_ORIGINS[origin],
         scores=scores,
-        candidates=[events_pb2.SummaryCandidate(text=text, origin=origin, scores=scores)],
+        candidates=[events_pb2.SummaryCandidate(text=text, origin=_ORIGINS[origin], scores=scores)],
         finish_reason=events_pb2.Summary.DEADLINE if late else events_pb2.Summary.COMPLETE,
         revision=indexed.revision,
+        policy_actions=policy_actions,
     )
 
 

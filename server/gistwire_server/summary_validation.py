@@ -66,6 +66,7 @@ class _SummaryValidation(Validation):
             user_id="",
             interests=(),
             deadline_s=self._deadline_s(time_remaining_s),
+            explain=request.explain,
         )
         self._check()
         return plan

@@ -38,11 +38,16 @@ _SEARCH_SIGNALS = ("query_similarity", "fusion", "recency", "interest", "source_
 _RECOMMENDATION_SIGNALS = ("recency", "interest", "source_quality", "popularity", "collaborative")
 
 
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co"})
+"""Unicode categories of what cannot be seen: control, format, surrogate and private characters."""
+
+
 class _SpecifiedSearch(Protocol):
     """What SearchRequest and StreamSearchRequest have in common."""
 
     query: str
     filter: str
+    explain: bool
 
     @property
     def retrieval(self) -> specs_pb2.RetrievalSpec: ...
@@ -118,7 +123,7 @@ def normalize_query(query: str) -> str:
     """Unicode NFC, without control and format characters, white space folded."""
     composed = unicodedata.normalize("NFC", query)
     spaced = "".join(" " if char.isspace() else char for char in composed)
-    printable = "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co"))
+    printable = "".join(char for char in spaced if unicodedata.category(char) not in _UNPRINTABLE)
     return " ".join(printable.split())
 
 
@@ -149,6 +154,7 @@ class Validation:
             user_id=self._user_id(request.user.user_id),
             interests=self._interests(request.user),
             deadline_s=self._deadline_s(time_remaining_s),
+            explain=request.explain,
         )
         if self._violations:
             raise InvalidRequestError(self._violations)
@@ -195,6 +201,7 @@ class Validation:
             user_id=self._user_id(request.user_id, field="user_id"),
             interests=(),
             deadline_s=self._deadline_s(time_remaining_s),
+            explain=request.explain,
         )
         if not request.user_id:
             self._refuse("user_id", "must not be empty")
@@ -341,6 +348,8 @@ class Validation:
     def _user_id(self, user_id: str, *, field: str = "user.user_id") -> str:
         if len(user_id) > MAX_ID_CHARACTERS:
             self._refuse(field, f"has {len(user_id)} characters; the maximum is {MAX_ID_CHARACTERS}")
+        elif any(unicodedata.category(char) in _UNPRINTABLE for char in user_id):
+            self._refuse(field, "must not have control or invisible characters")
         return user_id
 
     def _interests(self, user: specs_pb2.UserContext) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from gistwire_server.hit_messages import HitWriter
 from gistwire_server.new_articles import NewArticles, begin_now
 from gistwire_server.pipeline import started_event
 from gistwire_server.plan import SearchPlan, WatchPlan
+from gistwire_server.policy.shown_messages import show_hits
 from gistwire_server.ranking import recency, source_quality
 from gistwire_server.retrieval import FusedHit, retrieve
 from gistwire_server.summarization import HitOutcome, HitToSummarize, summarize_hits
@@ -153,7 +154,7 @@ class _Watch:
                 shown: list[IndexedArticle] = []
                 for article in group:
                     if not self.progress.repeats_shown(article.indexed):
-                        yield self._hits([self._hit(article.indexed)], total=1)
+                        yield await self._hits([self._hit(article.indexed)], total=1)
                         shown.append(article.indexed)
                 async with aclosing(self._summaries(shown)) as events:
                     async for event in events:
@@ -174,7 +175,7 @@ class _Watch:
             fused = await self._retrieve(search)
             articles = await self.engines.index.get([each.id for each in fused[: search.top_k]])
         found = [(hit, indexed) for hit, indexed in zip(fused, articles, strict=False) if indexed is not None]
-        hits = self._hits([self._hit(indexed, hit) for hit, indexed in found], total=len(fused))
+        hits = await self._hits([self._hit(indexed, hit) for hit, indexed in found], total=len(fused))
         return hits, [indexed for _, indexed in found]
 
     async def _find_past_hits(self) -> list[IndexedArticle]:
@@ -236,10 +237,10 @@ class _Watch:
         error = ArticleNotFoundError("the article was corrected or deleted before its summary came")
         return events_pb2.HitFailed(hit_id=hit_id, status=status_of(error))
 
-    def _hits(self, hits: Sequence[events_pb2.Hit], *, total: int) -> events_pb2.Hits:
+    async def _hits(self, hits: Sequence[events_pb2.Hit], *, total: int) -> events_pb2.Hits:
         article_ids = [hit.article.id for hit in hits]
         return events_pb2.Hits(
-            hits=hits,
+            hits=await show_hits(hits, self.engines.policy),
             attribution_token=self.engines.signer.attribution_token(
                 self.request_id, self.plan.search, article_ids
             ),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 FRAGMENTS = st.sampled_from(
     [
-        *("<b>", "</b>", "<", ">", "<p", "<S>", "script>", "<!--", "-->"),
+        *("<b>", "</b>", "<", ">", "<p", "<S>", "script>", "<!--", "-->", "<div hidden>", "</div>"),
+        *("[", "]", "](", "(//x)", "![", "](//x)"),
         *("&amp;", "&lt;", "&", ";", "#39;", "&#38;", "&num;", "amp;"),
         *(" ", "\n", "x", "e\u0301", "\u0301", "\u200d", "\u202e", "\ud800", "\u037e", "\xe2\x80\x99"),
     ]
@@ -57,6 +58,13 @@ def test_text_that_is_no_markup_stays(text: str) -> None:
         ("before<script>alert('<b>')</script>after", "beforeafter"),
         ("a<style>p {}</style><!-- <b>no</b> -->b", "ab"),
         ("<title>never <i>closed</i>", "never closed"),
+        ("a <div hidden>b <div>c</div> d</div>e", "a e"),
+        ("a <p style=\"color: red; DISPLAY:none\">b</p> c <i style='font-size:0px'>d</i>e", "a c e"),
+        ('a <span style="opacity:0.5">b</span> <b title="the hidden truth">c</b>', "a b c"),
+        ("<p hidden>never closed", "never closed"),
+        ("<input hidden>kept <div hidden=until-found>dropped</div>", "kept"),
+        ("see [the report](https://x.example/a) ![seen](data:image/png;base64,AA)now", "see the report now"),
+        ("a [sic](1987) and f[x](y)", "a [sic](1987) and f[x](y)"),
         ("won\xe2\x80\x99t cost \xe2\x82\xb930", "won’t cost ₹30"),
         ("soft\xadhyphen zero\u200bwidth \ufeffmark", "softhyphen zerowidth mark"),
         ("bidi \u202eevil\u202c \u2066x\u2069 &#x202E;", "bidi evil x"),
@@ -87,6 +95,7 @@ def test_remove_unprintable_keeps_white_space_and_markup() -> None:
 @example("&&num;38;num;38;num;38;num;38;lt;b>", False)
 @example("<<<<<<b>b>b>b>b>b>", True)
 @example("\t#39;", True)
+@example("[" * 9 + "x" + "](//x)" * 9, False)
 def test_cleaning_a_clean_text_changes_nothing(text: str, multiline: bool) -> None:
     cleaned = clean_text(text, multiline=multiline)
     assert clean_text(cleaned, multiline=multiline) == cleaned
@@ -117,6 +126,10 @@ def test_a_clean_text_is_normal_printable_and_folded(text: str, multiline: bool)
         "= /",
         " ",
         "<b id=1><p>",
+        "<div hidden>",
+        "[x](//",
+        "![",
+        "](//x)",
     ],
 )
 def test_long_hostile_texts_are_cleaned(unit: str) -> None:

@@ -48,18 +48,6 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         load_config(tmp_path / "nowhere.toml")
 
 
-@pytest.mark.parametrize("listen", ["0.0.0.0:50051", "[::]:50051", "10.0.0.1:80", "news.example:80"])
-def test_a_public_address_must_be_allowed(tmp_path: Path, listen: str) -> None:
-    with pytest.raises(ConfigurationError, match="allow_public"):
-        load_config(data_dir=tmp_path, listen=listen)
-    assert load_config(data_dir=tmp_path, listen=listen, allow_public=True).listen == listen
-
-
-@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:50051", "[::1]:50051", "unix"])
-def test_loopback_needs_no_permission(tmp_path: Path, listen: str) -> None:
-    assert load_config(data_dir=tmp_path, listen=listen).listen == listen
-
-
 @pytest.mark.parametrize("listen", ["", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"])
 def test_an_address_must_have_a_port(tmp_path: Path, listen: str) -> None:
     with pytest.raises(ConfigurationError, match="HOST:PORT"):

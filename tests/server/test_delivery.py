@@ -66,3 +66,26 @@ def test_whatever_is_read_when_each_draft_is_whole_and_in_order(pieces: list[tup
             text for each, text in pieces if each == hit_id
         )
     assert len(taken) <= 4
+
+
+async def test_who_produces_waits_while_much_waits_for_the_reader() -> None:
+    queue: CoalescingQueue[str] = CoalescingQueue()
+
+    async def produce() -> None:
+        for number in range(100):
+            await queue.room()
+            queue.put(str(number))
+        queue.close()
+
+    producing = asyncio.create_task(produce())
+    reader = queue.events()
+    taken, most = [], 0
+    async for event in reader:
+        taken.append(event)
+        # All that can be produced now is.
+        for _ in range(200):
+            await asyncio.sleep(0)
+        most = max(most, len(queue))
+    await producing
+    assert taken == [str(number) for number in range(100)]
+    assert most == 16

@@ -86,6 +86,8 @@ def test_given_fields_are_kept_zero_included() -> None:
         ),
         ({"rank": specs_pb2.RankSpec(recency_half_life=Duration(seconds=59))}, "rank.recency_half_life"),
         ({"user": specs_pb2.UserContext(user_id="u" * 129)}, "user.user_id"),
+        ({"user": specs_pb2.UserContext(user_id="u\x1b[2J")}, "user.user_id"),
+        ({"user": specs_pb2.UserContext(user_id="u\u202e")}, "user.user_id"),
         ({"user": specs_pb2.UserContext(interests=["x"] * 21)}, "user.interests"),
         ({"user": specs_pb2.UserContext(interests=["ok", "x" * 201])}, "user.interests[1]"),
     ],

@@ -7,8 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ from rich.console import Console
 from rich.text import Text
 
 from gistwire_client.client import GistwireClient, HealthStatus
+from gistwire_client.commands.checks import Check, State
+from gistwire_client.commands.live_checks import live_checks, metrics_checks
 from gistwire_client.commands.options import check_location, data_dir_option, json_option, target_option
 from gistwire_client.connection import connect, keep_log_off_standard_output
 from gistwire_client.errors import GistwireClientError
@@ -37,7 +38,8 @@ _EXAMPLES = """\b
 Examples:
   gistwire doctor
   gistwire doctor --config gistwire.toml
-  gistwire doctor --target news.example:50051
+  gistwire doctor --target news.example:50051 --tls --api-key-file key
+  gistwire doctor --target 127.0.0.1:50051 --metrics-url http://127.0.0.1:9464/metrics
   gistwire doctor --json | jq 'select(.state != "ok")'
 
 \b
@@ -49,31 +51,7 @@ _TIMEOUT_S = 5.0
 """Longest wait for an answer of a server that a configuration names."""
 
 
-class State(StrEnum):
-    """How a part is doing."""
-
-    OK = "ok"
-    ABSENT = "absent"
-    """Not there, and not needed."""
-    FAILED = "failed"
-
-
 _STYLES = {State.OK: "green", State.ABSENT: "dim", State.FAILED: "bold red"}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What was found of one part.
-
-    Attributes:
-        part: the part.
-        state: how it is doing.
-        detail: version, place, or what is wrong.
-    """
-
-    part: str
-    state: State
-    detail: str
 
 
 @click.command(epilog=_EXAMPLES)
@@ -86,12 +64,22 @@ class Check:
     metavar="FILE",
     help="TOML file with a server's configuration, whose Elasticsearch and Triton are asked, too.",
 )
+@click.option("--metrics-url", metavar="URL", help="Where the server's metrics are, which are read, too.")
 @json_option
 @click.pass_context
 def doctor(
-    context: click.Context, *, data_dir: Path, target: str | None, config_file: Path | None, as_json: bool
+    context: click.Context,
+    *,
+    data_dir: Path,
+    target: str | None,
+    config_file: Path | None,
+    metrics_url: str | None,
+    as_json: bool,
 ) -> None:
-    """Check what is installed and what works."""
+    """Check what is installed and what works.
+
+    With --target a server elsewhere is asked how it is, and searches once; the search's words are "news".
+    """
     check_location(context)
 
     config = None
@@ -100,6 +88,8 @@ def doctor(
         default_folder = context.get_parameter_source("data_dir") is ParameterSource.DEFAULT
         config = _read_config(context, config_file, None if default_folder else data_dir)
     checks = list(_checks(target, data_dir if config is None else config.data_dir, config))
+    if metrics_url is not None:
+        checks += metrics_checks(metrics_url)
     _report(checks, as_json=as_json)
     if any(check.state is State.FAILED for check in checks):
         raise click.exceptions.Exit(ExitStatus.FAILED)
@@ -127,7 +117,7 @@ def _checks(target: str | None, data_dir: Path, config: "ServerConfig | None") -
         with tempfile.TemporaryDirectory(prefix="gistwire-doctor-") as folder:
             yield asyncio.run(_server(None, Path(folder)))
     else:
-        yield asyncio.run(_server(target, data_dir))
+        yield from asyncio.run(_live_server(target, data_dir))
     keep_log_off_standard_output()
     if config is not None and config.index == "elasticsearch":
         yield asyncio.run(_elasticsearch(config))
@@ -183,6 +173,14 @@ async def _server(target: str | None, data_dir: Path) -> Check:
             return await _health(part, client)
     except (GistwireClientError, ImportError) as error:
         return Check(part, State.FAILED, folded(str(error)))
+
+
+async def _live_server(target: str, data_dir: Path) -> Sequence[Check]:
+    check = await _server(target, data_dir)
+    if check.state is State.FAILED:
+        return [check]
+    async with connect(target, data_dir) as client:
+        return [check, *[each async for each in live_checks(client)]]
 
 
 async def _health(part: str, client: GistwireClient) -> Check:

@@ -1,4 +1,4 @@
-"""`gistwire index`: looks after the indices of a deployment: what is in them, rebuilding, deleting what is old."""
+"""`gistwire index`: looks after the indices of a deployment: what is in them, rebuilding, deleting, backup."""
 
 import asyncio
 import json
@@ -24,6 +24,7 @@ Examples:
   gistwire index status --config gistwire.toml
   gistwire index rebuild --config gistwire.toml
   gistwire index expire --older-than 90 --config gistwire.toml
+  gistwire index backup /backups/today --config gistwire.toml
 """
 
 _DEFAULT_TENANT = "default"
@@ -143,6 +144,30 @@ def expire(*, data_dir: Path, config_file: Path | None, tenant: str, days: float
             click.echo(f"{expired:,} articles published before {before:%Y-%m-%d %H:%M} UTC deleted")
 
     _run(delete_old())
+
+
+@index.command(epilog="\b\nExample:\n  gistwire index backup /backups/today --config gistwire.toml")
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+@data_dir_option
+@_config_option
+def backup(*, target: Path, data_dir: Path, config_file: Path | None) -> None:
+    """Copy an embedded index to the new folder TARGET, while servers go on using it.
+
+    To restore it, put the folder in the place of the data folder, while no server runs.
+    """
+
+    async def copy() -> None:
+        from gistwire_indexer.embedded.backup import back_up  # noqa: PLC0415
+        from gistwire_server.config import load_config  # noqa: PLC0415
+
+        config = load_config(config_file, data_dir=None if config_file else data_dir)
+        if config.index != "embedded":
+            raise click.UsageError("an Elasticsearch index is backed up by snapshots (docs/operations.md)")
+        files = await asyncio.to_thread(back_up, config.data_dir, target)
+        megabytes = sum(file.size_bytes for file in files) / 1e6
+        click.echo(f"{len(files)} files, {megabytes:,.1f} MB, copied to {folded(str(target))}")
+
+    _run(copy())
 
 
 @asynccontextmanager

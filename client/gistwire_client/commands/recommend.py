@@ -10,6 +10,7 @@ from gistwire_client.commands.options import (
     SUMMARY_MODES,
     check_location,
     data_dir_option,
+    explain_option,
     filter_option,
     json_option,
     summaries_option,
@@ -55,6 +56,7 @@ is not known gets what is popular and fresh.
     metavar="SECONDS",
     help="Time for it all.  [default: the server's]",
 )
+@explain_option
 @json_option
 @click.pass_context
 def recommend(
@@ -69,6 +71,7 @@ def recommend(
     summaries: str,
     filter_: str,
     timeout_s: float | None,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Recommend news to a user, and say why."""
@@ -85,6 +88,7 @@ def recommend(
                     filter=filter_,
                     exploration=exploration,
                     summary=summary,
+                    explain=explain,
                     timeout_s=timeout_s,
                 )
                 async with aclosing(stream) as events:

@@ -12,6 +12,7 @@ from gistwire_client.commands.options import (
     SUMMARY_MODES,
     check_location,
     data_dir_option,
+    explain_option,
     filter_option,
     json_option,
     summaries_option,
@@ -28,6 +29,7 @@ Examples:
   gistwire search "storms in the north"
   gistwire search "interest rates" --filter 'language = "en" AND published >= "2026-10-01"'
   gistwire search "wind power" --summaries fast --deadline 0.5
+  gistwire search "wind power" --limit 3 --explain
   gistwire search "wind power" --target news.example:50051 --json | jq .summary.text
 """
 
@@ -51,6 +53,7 @@ Examples:
     metavar="SECONDS",
     help="Time for the whole search.  [default: the server's]",
 )
+@explain_option
 @json_option
 @click.pass_context
 def search(
@@ -66,6 +69,7 @@ def search(
     interests: tuple[str, ...],
     user: str,
     timeout_s: float | None,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Search, and watch hits, summaries and their order come in."""
@@ -74,6 +78,7 @@ def search(
         filter=filter_,
         summary=specs_pb2.SummarySpec(mode=SUMMARY_MODES[summaries]),
         user=specs_pb2.UserContext(user_id=user, interests=interests),
+        explain=explain,
     )
 
     async def connect_and_search() -> None:

@@ -122,7 +122,7 @@ def _hit(state: SearchState, number: int, hit_id: str, now: datetime) -> Rendera
     headline = _highlighted(
         hit.highlighted_headline, Style(bold=True, link=hit.url or None), _HEADLINE_HIGHLIGHT
     )
-    lines = [headline, _about(hit, now), *_text(hit), Text()]
+    lines = [headline, _about(hit, now), *_text(hit), *_explained(hit), Text()]
     row.add_row(Text(str(number), style=_NUMBER), _move(state.moved(hit_id)), Group(*lines))
     return row
 
@@ -140,6 +140,7 @@ def _about(hit: ShownHit, now: datetime) -> Text:
     if hit.summary is not None:
         parts.append(wording.summary_origin(hit.summary.origin))
         parts.append("stored" if hit.summary.stored else "")
+        parts.append(hit.summary.policy)
     parts.append(hit.reason)
     return Text(" · ".join(filter(None, parts)), style=_DIM)
 
@@ -156,6 +157,11 @@ def _text(hit: ShownHit) -> Iterable[RenderableType]:
     if hit.extract:
         extract = _highlighted(hit.highlighted_extract, _DIM, _EXTRACT_HIGHLIGHT)
         yield _Clipped(extract, _EXTRACT_LINES)
+
+
+def _explained(hit: ShownHit) -> Iterable[Text]:
+    supported = hit.summary.supported_by if hit.summary is not None else ()
+    return (Text(line, style=_DIM) for line in (*hit.why_here, *supported))
 
 
 def _highlighted(highlighted: HighlightedText, style: Style, highlight_style: Style) -> Text:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from gistwire.v1 import events_pb2, recommendation_pb2, search_pb2
 
 from gistwire_client.terminal import wording
+from gistwire_client.terminal.explanation import supported_by, why_here
 from gistwire_client.terminal.highlighting import HighlightedText, folded_with_highlights
 from gistwire_client.terminal.safe_text import folded, printable
 
@@ -28,6 +29,7 @@ class ShownHit:
         summary: the chosen summary; None until it is known.
         failure: why there is no summary; empty unless it failed.
         reason: why it is recommended; empty in a search.
+        why_here: why it is in its place, in lines; empty unless that was asked for.
     """
 
     highlighted_headline: HighlightedText
@@ -41,6 +43,7 @@ class ShownHit:
     summary: "ShownSummary | None" = None
     failure: str = ""
     reason: str = ""
+    why_here: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -66,11 +69,15 @@ class ShownSummary:
         text: the text.
         origin: value of `Summary.Origin`.
         stored: whether it had been stored before.
+        policy: what the server's policy did to it, in words; empty if nothing.
+        supported_by: what supports it, in lines; empty unless that was asked for.
     """
 
     text: str
     origin: events_pb2.Summary.Origin.ValueType
     stored: bool
+    policy: str = ""
+    supported_by: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -111,8 +118,7 @@ class SearchState:
                     hit.draft += printable(event.summary_delta.text)
             case "summary":
                 if hit := self.hits.get(event.summary.hit_id):
-                    text = folded(event.summary.text)
-                    hit.summary = ShownSummary(text, event.summary.origin, event.summary.stored)
+                    hit.summary = _shown_summary(event.summary)
             case "hit_failed":
                 if hit := self.hits.get(event.hit_failed.hit_id):
                     hit.failure = folded(event.hit_failed.status.message) or "failed"
@@ -142,6 +148,9 @@ class SearchState:
         ranked = dict.fromkeys(each.hit_id for each in ranking.order if each.hit_id in self.hits)
         self.order = [*ranked, *(hit_id for hit_id in self.order if hit_id not in ranked)]
         self.final = ranking.final
+        for each in ranking.order:
+            if hit := self.hits.get(each.hit_id):
+                hit.why_here = why_here(each)
 
 
 def shown_hit(hit: events_pb2.Hit, found_rank: int) -> ShownHit:
@@ -155,6 +164,16 @@ def shown_hit(hit: events_pb2.Hit, found_rank: int) -> ShownHit:
         highlighted_extract=folded_with_highlights(hit.extract, hit.extract_highlights),
         similar=len(hit.duplicate_ids),
         found_rank=found_rank,
+    )
+
+
+def _shown_summary(summary: events_pb2.Summary) -> ShownSummary:
+    return ShownSummary(
+        folded(summary.text),
+        summary.origin,
+        summary.stored,
+        policy=wording.policy(summary.policy_actions),
+        supported_by=supported_by(summary),
     )
 
 

@@ -83,7 +83,8 @@ class PlainView(_LineView):
     def _show_result(self, closing_line: str) -> None:
         for number, hit_id in enumerate(self._state.order, start=1):
             hit = self._state.hits[hit_id]
-            lines = [f"{number}. {hit.headline}", _describe(hit), hit.url, _text(hit)]
+            explained = [*hit.why_here, *(hit.summary.supported_by if hit.summary else ())]
+            lines = [f"{number}. {hit.headline}", _describe(hit), hit.url, _text(hit), *explained]
             click.echo("\n" + "\n   ".join(filter(None, lines)))
         click.echo(f"\n{closing_line}" if self._state.order else closing_line)
 
@@ -109,7 +110,8 @@ def _origin(hit: ShownHit) -> str:
 def _describe(hit: ShownHit) -> str:
     """Where the article is from, where its summary, and why it is recommended."""
     summary = wording.summary_origin(hit.summary.origin) if hit.summary is not None else ""
-    return " · ".join(filter(None, [_origin(hit), summary, hit.reason]))
+    policy = hit.summary.policy if hit.summary is not None else ""
+    return " · ".join(filter(None, [_origin(hit), summary, policy, hit.reason]))
 
 
 def _text(hit: ShownHit) -> str:

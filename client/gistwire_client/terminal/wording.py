@@ -1,5 +1,6 @@
 """Numbers, times and enumerations in words. The views and the closing lines of commands use it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,6 +38,24 @@ _ACTIONS: Final = {
     events_pb2.Degraded.NOT_PERSONALIZED: "ranked without the user's profile",
     events_pb2.Degraded.NEWEST_ARTICLES: "the newest articles only",
     events_pb2.Degraded.NO_DIGEST: "topics without digests",
+}
+
+_POLICY_KINDS: Final = {
+    events_pb2.PolicyAction.MASKED: "masked",
+    events_pb2.PolicyAction.REPLACED: "passed over",
+    events_pb2.PolicyAction.REFUSED: "left out",
+}
+_POLICY_RULES: Final = {
+    "email": "e-mail address",
+    "phone": "phone number",
+    "payment_card": "card number",
+    "iban": "account number",
+    "national_id": "identity number",
+    "web_address": "link",
+    "blocked_term": "blocked term",
+    "instruction": "order to the summarizer",
+    "classifier": "text that the classifier refused",
+    "classifier_failure": "text that the classifier did not judge",
 }
 
 _MAX_REASON_CHARACTERS = 60
@@ -79,6 +98,16 @@ def degraded(event: events_pb2.Degraded) -> str:
 def summary_origin(origin: events_pb2.Summary.Origin.ValueType) -> str:
     """Where a summary comes from; "" where that is not worth a word."""
     return _ORIGINS.get(origin, "")
+
+
+def policy(actions: Iterable[events_pb2.PolicyAction]) -> str:
+    """What the server's policy did to a text; "" if nothing."""
+    parts = [
+        f"{_POLICY_RULES.get(each.rule, 'something')} {_POLICY_KINDS.get(each.kind, 'changed')}"
+        f"{f' ({each.count})' if each.count > 1 else ''}"
+        for each in actions
+    ]
+    return f"policy: {', '.join(parts)}" if parts else ""
 
 
 def recommended(reason: recommendation_pb2.RecommendationReason, *, headline: str, tag: str) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TransportError
-from elastic_transport.client_utils import DEFAULT
+from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import ApiError, AsyncElasticsearch
 
+from gistwire_indexer.elasticsearch.guarding import CircuitOpenError, GuardedTransport
 from gistwire_indexer.errors import IndexUnavailableError
 
 _BUSY = (429, 503)
@@ -27,6 +28,8 @@ class ElasticsearchSettings:
         username: name for basic authentication; None for none.
         password: password for it.
         ca_file: certificates that sign the nodes' own; None for those of the system.
+        client_certificate_file: certificate of this client, for nodes that ask for one; None for none.
+        client_key_file: its private key.
         shards: primary shards of an index that is made.
         replicas: copies of each of them.
         refresh_interval_s: how often what was written becomes visible, in seconds.
@@ -40,6 +43,8 @@ class ElasticsearchSettings:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
+    client_certificate_file: Path | None = None
+    client_key_file: Path | None = None
     shards: int = 1
     replicas: int = 0
     refresh_interval_s: float = 1.0
@@ -59,15 +64,20 @@ def connect(settings: ElasticsearchSettings) -> AsyncElasticsearch:
             list(settings.urls),
             api_key=settings.api_key,
             basic_auth=basic_auth,
-            ca_certs=DEFAULT if settings.ca_file is None else str(settings.ca_file),
+            ca_certs=_path(settings.ca_file),
+            client_cert=_path(settings.client_certificate_file),
+            client_key=_path(settings.client_key_file),
             request_timeout=settings.request_timeout_s,
-            # Reads are tried on another node once; writes are repeated by `BulkWriter`, which knows how.
-            max_retries=1,
-            retry_on_status=(502, 504),
             retry_on_timeout=False,
+            # It repeats what met no node, within a budget; `BulkWriter` repeats writes besides.
+            transport_class=GuardedTransport,
         )
     except ValueError as error:
         raise IndexUnavailableError(f"elasticsearch: {error}") from error
+
+
+def _path(path: Path | None) -> str | DefaultType:
+    return DEFAULT if path is None else str(path)
 
 
 @contextmanager
@@ -82,6 +92,8 @@ def explained_errors() -> Iterator[None]:
 def explanation(error: ApiError | TransportError) -> str:
     """What an error of the client means, for people; without addresses, credentials or text of articles."""
     match error:
+        case CircuitOpenError():
+            return "Elasticsearch fails, and is left alone for a while"
         case ConnectionTimeout():
             return "Elasticsearch does not answer in time"
         case TransportConnectionError():

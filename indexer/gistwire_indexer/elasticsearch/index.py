@@ -19,6 +19,7 @@ from gistwire_indexer.elasticsearch.documents import (
     fingerprint_value,
     indexed_article,
 )
+from gistwire_indexer.elasticsearch.guarding import GuardedTransport
 from gistwire_indexer.elasticsearch.queries import (
     dense_query,
     filters_of,
@@ -247,6 +248,11 @@ class ElasticsearchIndex:
             languages=counts["language"],
             sources=counts["source"],
         )
+
+    def endpoint_states(self) -> dict[str, str]:
+        """The state of the cluster's breaker, a value of BreakerState, as that of one endpoint."""
+        transport = self._client.transport
+        return {"cluster": transport.breaker.state.value} if isinstance(transport, GuardedTransport) else {}
 
     async def close(self) -> None:
         """As `ArticleIndex.close`."""

@@ -48,9 +48,9 @@ def read_csv(stream: BinaryIO, *, origin: str) -> Iterator[SourceRecord]:
 def _read_header(lines: BoundedLines, *, origin: str) -> tuple[str, list[str]]:
     try:
         line = next((line for line in lines if line.strip()), b"").decode()
-    except (UnicodeDecodeError, LineTooLongError) as error:
+        choices = {delimiter: next(csv.reader([line], delimiter=delimiter), []) for delimiter in _DELIMITERS}
+    except (UnicodeDecodeError, LineTooLongError, csv.Error) as error:
         raise SourceError(f"{origin}: the header row cannot be read: {error}") from error
-    choices = {delimiter: next(csv.reader([line], delimiter=delimiter), []) for delimiter in _DELIMITERS}
     delimiter = max(choices, key=lambda delimiter: _known_names(choices[delimiter]))
     columns = [name.strip() for name in choices[delimiter]]
     if line and not {"headline", "title"} & {name.lower() for name in columns}:

@@ -142,10 +142,11 @@ def _update_interval(feed: Mapping[str, object]) -> timedelta | None:
 
 def _published(entry: Mapping[str, object]) -> datetime | str | None:
     for name in ("published", "updated"):
-        parsed = entry.get(f"{name}_parsed")
+        # feedparser warns when it is asked for a time that an entry does not have.
+        parsed = entry.get(f"{name}_parsed") if f"{name}_parsed" in entry else None
         if isinstance(parsed, struct_time):
             return datetime(*parsed[:6], tzinfo=UTC)
-        if text := _text(entry, name):
+        if name in entry and (text := _text(entry, name)):
             return text
     return None
 

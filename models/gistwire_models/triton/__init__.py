@@ -1,6 +1,5 @@
 """Encoder and summarizers that Triton servers host; import it explicitly, as it loads gRPC."""
 
-from gistwire_models.triton.breaker import BreakerState, CircuitBreaker
 from gistwire_models.triton.encoder import TritonEncoder
 from gistwire_models.triton.endpoints import EndpointPool
 from gistwire_models.triton.prompt import PromptTemplate
@@ -9,8 +8,6 @@ from gistwire_models.triton.settings import TritonSettings
 from gistwire_models.triton.summarizer import TritonSummarizer
 
 __all__ = [
-    "BreakerState",
-    "CircuitBreaker",
     "EndpointPool",
     "PromptTemplate",
     "PromptedModel",

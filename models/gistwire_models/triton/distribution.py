@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gistwire_models.errors import ModelUnavailableError
@@ -66,7 +66,11 @@ def find_triton() -> TritonInstallation | None:
     Raises:
         TritonInstallationError: ``GISTWIRE_TRITON_HOME`` names a folder without a server.
     """
-    home = _named_home() or find_cached(_cached_name())
+    try:
+        home = _named_home() or find_cached(_cached_name())
+    except PackageNotFoundError:
+        # Where the models' runtime is not installed, as in a server's image for Triton, none was ever fetched.
+        return None
     return None if home is None else _installation(home)
 
 

@@ -90,6 +90,10 @@ class TritonEncoder:
         """Counts the tokens of a text, without ``[CLS]`` and ``[SEP]`` and without a limit. Blocks."""
         return self._count_tokens(text)
 
+    def endpoint_states(self) -> dict[str, str]:
+        """The state of each server's breaker, a value of BreakerState, by the server's address."""
+        return self._pool.states()
+
     async def close(self) -> None:
         """Closes the connections. Calls that wait end with ModelUnavailableError."""
         await self._pool.close()

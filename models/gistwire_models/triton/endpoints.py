@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import grpc
 import structlog
 from gistwire.triton.v1 import inference_pb2
+from opentelemetry.trace import Span, SpanKind
 
+from gistwire_models.circuit_breaker import BreakerState, CircuitBreaker
 from gistwire_models.errors import GistwireModelError, ModelUnavailableError
+from gistwire_models.retry_budget import RetryBudget
+from gistwire_models.tracing import begin_span, span, trace_headers
 from gistwire_models.triton import methods
-from gistwire_models.triton.breaker import BreakerState, CircuitBreaker
 from gistwire_models.triton.settings import TritonSettings
 
 if TYPE_CHECKING:
@@ -24,7 +27,6 @@ _MAX_RECONNECT_BACKOFF_MS = 1_000
 
 # Longer than the pause before a connection is tried again, which a probe sits out.
 _PROBE_TIMEOUT_S = 2.0
-_CREDIT_LIMIT = 10.0
 
 
 class Endpoint:
@@ -56,17 +58,27 @@ class Endpoint:
             request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
             response_deserializer=inference_pb2.ModelInferResponse.FromString,
         )
-        return await ask(request, timeout=timeout_s)
+        attributes = self._attributes(methods.MODEL_INFER, request.model_name)
+        with span("triton ModelInfer", kind=SpanKind.CLIENT, attributes=attributes):
+            return await ask(request, timeout=timeout_s, metadata=_trace_metadata())
 
     def stream(
-        self, requests: AsyncIterator[inference_pb2.ModelInferRequest], *, timeout_s: float | None
+        self,
+        requests: AsyncIterator[inference_pb2.ModelInferRequest],
+        *,
+        model: str,
+        timeout_s: float | None,
     ) -> "InferStream":
-        """Opens a stream of requests and responses."""
-        return next(self._channels_in_turn).stream_stream(
+        """Opens a stream of requests to a model, and responses."""
+        attributes = self._attributes(methods.MODEL_STREAM_INFER, model)
+        current = begin_span("triton ModelStreamInfer", attributes=attributes)
+        call: InferStream = next(self._channels_in_turn).stream_stream(
             methods.MODEL_STREAM_INFER,
             request_serializer=inference_pb2.ModelInferRequest.SerializeToString,
             response_deserializer=inference_pb2.ModelStreamInferResponse.FromString,
-        )(requests, timeout=timeout_s)
+        )(requests, timeout=timeout_s, metadata=_trace_metadata(current))
+        call.add_done_callback(lambda _: current.end())
+        return call
 
     async def is_ready(self, model: str) -> bool:
         """Asks by each of its connections whether it can take requests for a model.
@@ -80,6 +92,14 @@ class Endpoint:
         """Closes its connections; calls under way are cancelled."""
         for channel in self._channels:
             await channel.close()
+
+    def _attributes(self, method: str, model: str) -> dict[str, str]:
+        return {
+            "rpc.system": "grpc",
+            "rpc.method": method.rpartition("/")[2],
+            "server.address": self.address,
+            "gistwire.model": model,
+        }
 
 
 class EndpointPool:
@@ -106,7 +126,7 @@ class EndpointPool:
         self._check = check
         self._endpoints: list[Endpoint] | None = None
         self._turn = 0
-        self._credit = _CREDIT_LIMIT
+        self._repetitions = RetryBudget(share=settings.hedge_share)
         self._probes: dict[str, asyncio.Task[None]] = {}
         self._closed = False
 
@@ -118,7 +138,7 @@ class EndpointPool:
         """
         if self._closed:
             raise ModelUnavailableError("the engine was closed")
-        self._credit = min(_CREDIT_LIMIT, self._credit + self._settings.hedge_share)
+        self._repetitions.earn()
         endpoint = self._next_well(())
         if endpoint is None:
             raise ModelUnavailableError(f"no Triton server is ready for {self._model}")
@@ -134,12 +154,12 @@ class EndpointPool:
         Args:
             excluded: servers that it was sent to.
         """
-        if self._closed or self._credit < 1:
+        if self._closed or not self._repetitions.affords():
             return None
         # Takes no turn: of two servers, a slow one would be the first that is asked each time.
         endpoint = self._next_well(excluded)
         if endpoint is not None:
-            self._credit -= 1
+            self._repetitions.spend()
         return endpoint
 
     def report(self, endpoint: Endpoint, *, is_well: bool) -> None:
@@ -153,6 +173,12 @@ class EndpointPool:
         if endpoint.breaker.state is not BreakerState.CLOSED and endpoint.address not in self._probes:
             _log.warning("triton_endpoint_ejected", endpoint=endpoint.address, model=self._model)
             self._probes[endpoint.address] = asyncio.create_task(self._probe(endpoint))
+
+    def states(self) -> dict[str, str]:
+        """The state of each server's breaker, a value of BreakerState, by the server's address."""
+        if self._endpoints is None:
+            return dict.fromkeys(self._settings.endpoints, BreakerState.CLOSED.value)
+        return {endpoint.address: endpoint.breaker.state.value for endpoint in self._endpoints}
 
     async def close(self) -> None:
         """Closes all connections. Calls under way are cancelled, later ones raise ModelUnavailableError."""
@@ -213,6 +239,10 @@ class EndpointPool:
         return ""
 
 
+def _trace_metadata(current: Span | None = None) -> tuple[tuple[str, str], ...] | None:
+    return tuple(trace_headers(current).items()) or None
+
+
 async def _is_ready(channel: grpc.aio.Channel, model: str) -> bool:
     ask = channel.unary_unary(
         methods.MODEL_READY,
@@ -237,6 +267,8 @@ def _open_channel(address: str, settings: TritonSettings, number: int) -> grpc.a
         # A half-open connection is noticed, and a server that is back is reached soon.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        # What gRPC really waits for, a minute by default (grpc pull request 39239).
+        ("grpc.http2.ping_timeout_ms", 10_000),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", _MAX_RECONNECT_BACKOFF_MS),
@@ -245,5 +277,10 @@ def _open_channel(address: str, settings: TritonSettings, number: int) -> grpc.a
     ]
     if settings.ca_file is None:
         return grpc.aio.insecure_channel(address, options=options)
-    credentials = grpc.ssl_channel_credentials(settings.ca_file.read_bytes())
+    own_key, own_certificate = settings.client_key_file, settings.client_certificate_file
+    credentials = grpc.ssl_channel_credentials(
+        settings.ca_file.read_bytes(),
+        None if own_key is None else own_key.read_bytes(),
+        None if own_certificate is None else own_certificate.read_bytes(),
+    )
     return grpc.aio.secure_channel(address, credentials, options=options)

@@ -128,6 +128,10 @@ class PromptedSummarizer:
         distinct = dict.fromkeys(text for text in texts if text)
         yield Candidates(tuple(_candidate(text) for text in distinct))
 
+    def endpoint_states(self) -> dict[str, str]:
+        """The state of each server's breaker, a value of BreakerState, by the server's address."""
+        return self._pool.states()
+
     async def close(self) -> None:
         """Closes the connections. Calls that wait end with ModelUnavailableError."""
         await self._pool.close()
@@ -155,7 +159,9 @@ class PromptedSummarizer:
             async with aclosing(self._write(prompt, request, seed=seed, deadline_s=deadline_s)) as pieces:
                 return "".join([piece async for piece in pieces])
         except (GistwireModelError, ValueError) as error:
-            _log.warning("prompted_candidate_failed", model=str(self.model), seed=seed, error=str(error))
+            # Not what the error says: a server may repeat the prompt in it, with the article.
+            kind = type(error).__name__
+            _log.warning("prompted_candidate_failed", model=str(self.model), seed=seed, error=kind)
             return ""
 
     async def _write(

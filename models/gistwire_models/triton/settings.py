@@ -22,6 +22,8 @@ class TritonSettings:
         hedge_share: most requests that are sent twice or again, as a share of all.
         max_message_bytes: largest message either way.
         ca_file: certificates that sign the servers' own; None for connections in the clear, in a private network.
+        client_certificate_file: certificate of this client, for servers that ask for one; None for none.
+        client_key_file: its private key.
     """
 
     endpoints: tuple[str, ...] = ("127.0.0.1:8001",)
@@ -35,6 +37,8 @@ class TritonSettings:
     hedge_share: float = 0.1
     max_message_bytes: int = 16 * 1024 * 1024
     ca_file: Path | None = None
+    client_certificate_file: Path | None = None
+    client_key_file: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.endpoints:

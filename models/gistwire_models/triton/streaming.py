@@ -70,7 +70,7 @@ async def _read(
     response_timeout_s: float,
     deadline_s: float | None,
 ) -> AsyncGenerator[TensorReader, None]:
-    call = endpoint.stream(_only(request), timeout_s=deadline_s)
+    call = endpoint.stream(_only(request), model=request.model_name, timeout_s=deadline_s)
     try:
         while True:
             try:

@@ -121,6 +121,10 @@ class TritonSummarizer:
         if not given:
             raise ModelUnavailableError("Triton gave no candidates")
 
+    def endpoint_states(self) -> dict[str, str]:
+        """The state of each server's breaker, a value of BreakerState, by the server's address."""
+        return self._pool.states()
+
     async def close(self) -> None:
         """Closes the connections. Calls that wait end with ModelUnavailableError."""
         if self._describing is not None:

@@ -75,12 +75,15 @@ class Plan(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """The query after normalization (Unicode NFC, white space folded)."""
     filter: _builtins.str
     """The filter in canonical form; empty if there is none."""
     top_k: _builtins.int
     """Number of hits wanted."""
+    explain: _builtins.bool
+    """Whether the final order and the summaries are explained."""
     @_builtins.property
     def retrieval(self) -> _specs_pb2.RetrievalSpec:
         """How articles are retrieved."""
@@ -107,10 +110,11 @@ class Plan(_message.Message):
         summary: _specs_pb2.SummarySpec | None = ...,
         rank: _specs_pb2.RankSpec | None = ...,
         deadline: _duration_pb2.Duration | None = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "rank", b"rank", "retrieval", b"retrieval", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "filter", b"filter", "query", b"query", "rank", b"rank", "retrieval", b"retrieval", "summary", b"summary", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "explain", b"explain", "filter", b"filter", "query", b"query", "rank", b"rank", "retrieval", b"retrieval", "summary", b"summary", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -197,6 +201,7 @@ class Hit(_message.Message):
     DUPLICATE_IDS_FIELD_NUMBER: _builtins.int
     HEADLINE_HIGHLIGHTS_FIELD_NUMBER: _builtins.int
     EXTRACT_HIGHLIGHTS_FIELD_NUMBER: _builtins.int
+    POLICY_ACTIONS_FIELD_NUMBER: _builtins.int
     hit_id: _builtins.str
     """Identifier of the hit within this stream."""
     extract: _builtins.str
@@ -221,6 +226,10 @@ class Hit(_message.Message):
     def extract_highlights(self) -> _containers.RepeatedCompositeFieldContainer[Global___Highlight]:
         """Where extract has words of the query, likewise."""
 
+    @_builtins.property
+    def policy_actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyAction]:
+        """What the deployment's policy changed in article.headline and extract."""
+
     def __init__(
         self,
         *,
@@ -231,10 +240,11 @@ class Hit(_message.Message):
         duplicate_ids: _abc.Iterable[_builtins.str] | None = ...,
         headline_highlights: _abc.Iterable[Global___Highlight] | None = ...,
         extract_highlights: _abc.Iterable[Global___Highlight] | None = ...,
+        policy_actions: _abc.Iterable[Global___PolicyAction] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "signals", b"signals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "duplicate_ids", b"duplicate_ids", "extract", b"extract", "extract_highlights", b"extract_highlights", "headline_highlights", b"headline_highlights", "hit_id", b"hit_id", "signals", b"signals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "duplicate_ids", b"duplicate_ids", "extract", b"extract", "extract_highlights", b"extract_highlights", "headline_highlights", b"headline_highlights", "hit_id", b"hit_id", "policy_actions", b"policy_actions", "signals", b"signals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -527,6 +537,8 @@ class Summary(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     STORED_FIELD_NUMBER: _builtins.int
+    POLICY_ACTIONS_FIELD_NUMBER: _builtins.int
+    SUPPORT_FIELD_NUMBER: _builtins.int
     hit_id: _builtins.str
     """The hit."""
     article_id: _builtins.str
@@ -551,6 +563,18 @@ class Summary(_message.Message):
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___SummaryCandidate]:
         """All candidates with their scores, best first; the chosen one is the first."""
 
+    @_builtins.property
+    def policy_actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyAction]:
+        """What the deployment's policy did to the chosen text and to those that it was preferred to. Candidates that
+        were refused are not among `candidates`. If even the headline was refused, text is empty.
+        """
+
+    @_builtins.property
+    def support(self) -> _containers.RepeatedCompositeFieldContainer[Global___SentenceSupport]:
+        """For each sentence of text, in order, which sentences of the article support it; empty unless explanations
+        were asked for.
+        """
+
     def __init__(
         self,
         *,
@@ -564,14 +588,196 @@ class Summary(_message.Message):
         model: _builtins.str = ...,
         revision: _builtins.str = ...,
         stored: _builtins.bool = ...,
+        policy_actions: _abc.Iterable[Global___PolicyAction] | None = ...,
+        support: _abc.Iterable[Global___SentenceSupport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["article_id", b"article_id", "candidates", b"candidates", "finish_reason", b"finish_reason", "hit_id", b"hit_id", "model", b"model", "origin", b"origin", "revision", b"revision", "scores", b"scores", "stored", b"stored", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article_id", b"article_id", "candidates", b"candidates", "finish_reason", b"finish_reason", "hit_id", b"hit_id", "model", b"model", "origin", b"origin", "policy_actions", b"policy_actions", "revision", b"revision", "scores", b"scores", "stored", b"stored", "support", b"support", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Summary: _TypeAlias = Summary  # noqa: Y015
+
+@_typing.final
+class PolicyAction(_message.Message):
+    """What the deployment's policy for shown texts did to one. It never tells the text that was concerned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[PolicyAction._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: PolicyAction._Kind.ValueType  # 0
+        """Not used."""
+        MASKED: PolicyAction._Kind.ValueType  # 1
+        """Parts of the text were replaced by a word in brackets, such as "[e-mail]"."""
+        REPLACED: PolicyAction._Kind.ValueType  # 2
+        """Another text stands in the place of this one."""
+        REFUSED: PolicyAction._Kind.ValueType  # 3
+        """The text is left out, and nothing stands in its place."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What was done."""
+
+    KIND_UNSPECIFIED: PolicyAction.Kind.ValueType  # 0
+    """Not used."""
+    MASKED: PolicyAction.Kind.ValueType  # 1
+    """Parts of the text were replaced by a word in brackets, such as "[e-mail]"."""
+    REPLACED: PolicyAction.Kind.ValueType  # 2
+    """Another text stands in the place of this one."""
+    REFUSED: PolicyAction.Kind.ValueType  # 3
+    """The text is left out, and nothing stands in its place."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    kind: Global___PolicyAction.Kind.ValueType
+    """What was done."""
+    rule: _builtins.str
+    """Which rule asked for it: "email", "phone", "payment_card", "iban", "national_id", "web_address",
+    "blocked_term", "instruction" (an order to whoever summarizes), "classifier", or "classifier_failure" where the
+    classifier did not answer.
+    """
+    count: _builtins.int
+    """How many parts of the text, or how many texts."""
+    def __init__(
+        self,
+        *,
+        kind: Global___PolicyAction.Kind.ValueType = ...,
+        rule: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyAction: _TypeAlias = PolicyAction  # noqa: Y015
+
+@_typing.final
+class SentenceSupport(_message.Message):
+    """Which sentences of the article support a sentence of its summary."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    SUPPORTED_BY_FIELD_NUMBER: _builtins.int
+    SUPPORT_FIELD_NUMBER: _builtins.int
+    support: _builtins.float
+    """Share of the sentence's content words that these sentences have together, in [0, 1]."""
+    @_builtins.property
+    def sentence(self) -> Global___Highlight:
+        """The sentence, as a place in Summary.text."""
+
+    @_builtins.property
+    def supported_by(self) -> _containers.RepeatedCompositeFieldContainer[Global___SupportingSentence]:
+        """What supports it, best first; at most 3. Empty if nothing in the article does."""
+
+    def __init__(
+        self,
+        *,
+        sentence: Global___Highlight | None = ...,
+        supported_by: _abc.Iterable[Global___SupportingSentence] | None = ...,
+        support: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sentence", b"sentence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sentence", b"sentence", "support", b"support", "supported_by", b"supported_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SentenceSupport: _TypeAlias = SentenceSupport  # noqa: Y015
+
+@_typing.final
+class SupportingSentence(_message.Message):
+    """A sentence of the article that supports one of its summary."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Field:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _FieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SupportingSentence._Field.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        FIELD_UNSPECIFIED: SupportingSentence._Field.ValueType  # 0
+        """Not used."""
+        HEADLINE: SupportingSentence._Field.ValueType  # 1
+        """In the article's headline."""
+        BODY: SupportingSentence._Field.ValueType  # 2
+        """In the article's body."""
+
+    class Field(_Field, metaclass=_FieldEnumTypeWrapper):
+        """Where a sentence stands."""
+
+    FIELD_UNSPECIFIED: SupportingSentence.Field.ValueType  # 0
+    """Not used."""
+    HEADLINE: SupportingSentence.Field.ValueType  # 1
+    """In the article's headline."""
+    BODY: SupportingSentence.Field.ValueType  # 2
+    """In the article's body."""
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SupportingSentence._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: SupportingSentence._Kind.ValueType  # 0
+        """Not used."""
+        VERBATIM: SupportingSentence._Kind.ValueType  # 1
+        """Word for word."""
+        REWORDED: SupportingSentence._Kind.ValueType  # 2
+        """It has words of the sentence, which says them otherwise."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """How a sentence supports."""
+
+    KIND_UNSPECIFIED: SupportingSentence.Kind.ValueType  # 0
+    """Not used."""
+    VERBATIM: SupportingSentence.Kind.ValueType  # 1
+    """Word for word."""
+    REWORDED: SupportingSentence.Kind.ValueType  # 2
+    """It has words of the sentence, which says them otherwise."""
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SUPPORT_FIELD_NUMBER: _builtins.int
+    field: Global___SupportingSentence.Field.ValueType
+    """Where it stands."""
+    text: _builtins.str
+    """The sentence, as the policy shows it; empty if that refuses it."""
+    kind: Global___SupportingSentence.Kind.ValueType
+    """How it supports."""
+    support: _builtins.float
+    """Share of the summary's sentence's content words that it has, in [0, 1]."""
+    @_builtins.property
+    def place(self) -> Global___Highlight:
+        """Its place there."""
+
+    def __init__(
+        self,
+        *,
+        field: Global___SupportingSentence.Field.ValueType = ...,
+        place: Global___Highlight | None = ...,
+        text: _builtins.str = ...,
+        kind: Global___SupportingSentence.Kind.ValueType = ...,
+        support: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "kind", b"kind", "place", b"place", "support", b"support", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupportingSentence: _TypeAlias = SupportingSentence  # noqa: Y015
 
 @_typing.final
 class SummaryCandidate(_message.Message):
@@ -753,6 +959,7 @@ class RankedHit(_message.Message):
     RANK_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     SIGNALS_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     hit_id: _builtins.str
     """The hit."""
     article_id: _builtins.str
@@ -765,6 +972,10 @@ class RankedHit(_message.Message):
     def signals(self) -> Global___Signals:
         """The signals that made the score."""
 
+    @_builtins.property
+    def explanation(self) -> Global___Explanation:
+        """Why the hit is here and in this place; in the final ranking, if explanations were asked for."""
+
     def __init__(
         self,
         *,
@@ -773,14 +984,148 @@ class RankedHit(_message.Message):
         rank: _builtins.int = ...,
         score: _builtins.float = ...,
         signals: Global___Signals | None = ...,
+        explanation: Global___Explanation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["signals", b"signals"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "signals", b"signals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["article_id", b"article_id", "hit_id", b"hit_id", "rank", b"rank", "score", b"score", "signals", b"signals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article_id", b"article_id", "explanation", b"explanation", "hit_id", b"hit_id", "rank", b"rank", "score", b"score", "signals", b"signals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RankedHit: _TypeAlias = RankedHit  # noqa: Y015
+
+@_typing.final
+class Explanation(_message.Message):
+    """Why a hit is here and in this place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTRIBUTIONS_FIELD_NUMBER: _builtins.int
+    RETRIEVAL_FIELD_NUMBER: _builtins.int
+    MATCHED_WORDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def contributions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Contribution]:
+        """What the score is the sum of, greatest first. Signals that are not known or have no weight are left out."""
+
+    @_builtins.property
+    def retrieval(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetrievalContribution]:
+        """What Signals.fusion is the sum of, greatest first; empty for hits that no query found."""
+
+    @_builtins.property
+    def matched_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The words of the query that the article has, in any of their forms and as the query has them."""
+
+    def __init__(
+        self,
+        *,
+        contributions: _abc.Iterable[Global___Contribution] | None = ...,
+        retrieval: _abc.Iterable[Global___RetrievalContribution] | None = ...,
+        matched_words: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contributions", b"contributions", "matched_words", b"matched_words", "retrieval", b"retrieval"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
+
+@_typing.final
+class Contribution(_message.Message):
+    """What one signal adds to a score."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    CONTRIBUTION_FIELD_NUMBER: _builtins.int
+    STAND_IN_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    """The signal, by its name in Signals."""
+    value: _builtins.float
+    """Its value, in [0, 1]."""
+    weight: _builtins.float
+    """Its weight; negative for redundancy."""
+    contribution: _builtins.float
+    """weight × value."""
+    stand_in: _builtins.str
+    """Name of the signal whose value it is, where the signal itself is not known: "dense" for "query_similarity" if
+    no summary was compared with the query. Else empty.
+    """
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        value: _builtins.float = ...,
+        weight: _builtins.float = ...,
+        contribution: _builtins.float = ...,
+        stand_in: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution", b"contribution", "signal", b"signal", "stand_in", b"stand_in", "value", b"value", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Contribution: _TypeAlias = Contribution  # noqa: Y015
+
+@_typing.final
+class RetrievalContribution(_message.Message):
+    """What one ranked list adds to Signals.fusion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _RankedList:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _RankedListEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RetrievalContribution._RankedList.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        RANKED_LIST_UNSPECIFIED: RetrievalContribution._RankedList.ValueType  # 0
+        """Not used."""
+        LEXICAL: RetrievalContribution._RankedList.ValueType  # 1
+        """BM25."""
+        DENSE: RetrievalContribution._RankedList.ValueType  # 2
+        """Embeddings."""
+
+    class RankedList(_RankedList, metaclass=_RankedListEnumTypeWrapper):
+        """A ranked list."""
+
+    RANKED_LIST_UNSPECIFIED: RetrievalContribution.RankedList.ValueType  # 0
+    """Not used."""
+    LEXICAL: RetrievalContribution.RankedList.ValueType  # 1
+    """BM25."""
+    DENSE: RetrievalContribution.RankedList.ValueType  # 2
+    """Embeddings."""
+
+    RANKED_LIST_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    CONTRIBUTION_FIELD_NUMBER: _builtins.int
+    ranked_list: Global___RetrievalContribution.RankedList.ValueType
+    """The list."""
+    rank: _builtins.int
+    """Rank of the article in it, from 1."""
+    weight: _builtins.float
+    """Weight of the list, after any reduction for the query's script."""
+    contribution: _builtins.float
+    """weight / (fusion_constant + rank), divided by the best fused score of this search."""
+    def __init__(
+        self,
+        *,
+        ranked_list: Global___RetrievalContribution.RankedList.ValueType = ...,
+        rank: _builtins.int = ...,
+        weight: _builtins.float = ...,
+        contribution: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contribution", b"contribution", "rank", b"rank", "ranked_list", b"ranked_list", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetrievalContribution: _TypeAlias = RetrievalContribution  # noqa: Y015
 
 @_typing.final
 class Degraded(_message.Message):

@@ -27,7 +27,7 @@ from gistwire.v1 import specs_pb2 as gistwire_dot_v1_dot_specs__pb2
 from gistwire.v1 import user_event_pb2 as gistwire_dot_v1_dot_user__event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n gistwire/v1/recommendation.proto\x12\x0bgistwire.v1\x1a\x18gistwire/v1/events.proto\x1a\x17gistwire/v1/specs.proto\x1a\x1cgistwire/v1/user_event.proto\"\xc2\x01\n\x16StreamRecommendRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\r\n\x05top_k\x18\x03 \x01(\x05\x12\x18\n\x0b\x65xploration\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12)\n\x07summary\x18\x05 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12#\n\x04rank\x18\x06 \x01(\x0b\x32\x15.gistwire.v1.RankSpecB\x0e\n\x0c_exploration\"\xc3\x03\n\x17StreamRecommendResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12\x35\n\x07reasons\x18\x04 \x01(\x0b\x32\".gistwire.v1.RecommendationReasonsH\x00\x12\x32\n\rsummary_delta\x18\x05 \x01(\x0b\x32\x19.gistwire.v1.SummaryDeltaH\x00\x12\'\n\x07summary\x18\x06 \x01(\x0b\x32\x14.gistwire.v1.SummaryH\x00\x12,\n\nhit_failed\x18\x07 \x01(\x0b\x32\x16.gistwire.v1.HitFailedH\x00\x12\'\n\x07ranking\x18\x08 \x01(\x0b\x32\x14.gistwire.v1.RankingH\x00\x12)\n\x08\x64\x65graded\x18\t \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\n \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\x8a\x01\n\x15RecommendationReasons\x12\x32\n\x07reasons\x18\x01 \x03(\x0b\x32!.gistwire.v1.RecommendationReason\x12(\n\tinterests\x18\x02 \x03(\x0b\x32\x15.gistwire.v1.Interest\x12\x13\n\x0b\x65xploration\x18\x03 \x01(\x01\"\xae\x01\n\x14RecommendationReason\x12\x0e\n\x06hit_id\x18\x01 \x01(\t\x12\x13\n\x0binterest_id\x18\x02 \x01(\t\x12\x1a\n\x12history_article_id\x18\x03 \x01(\t\x12\x13\n\x0b\x65xploration\x18\x04 \x01(\x08\x12\x18\n\x10history_headline\x18\x05 \x01(\t\x12\x0f\n\x07popular\x18\x06 \x01(\x08\x12\x15\n\rcollaborative\x18\x07 \x01(\x08\x32w\n\x15RecommendationService\x12^\n\x0fStreamRecommend\x12#.gistwire.v1.StreamRecommendRequest\x1a$.gistwire.v1.StreamRecommendResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n gistwire/v1/recommendation.proto\x12\x0bgistwire.v1\x1a\x18gistwire/v1/events.proto\x1a\x17gistwire/v1/specs.proto\x1a\x1cgistwire/v1/user_event.proto\"\xd3\x01\n\x16StreamRecommendRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\r\n\x05top_k\x18\x03 \x01(\x05\x12\x18\n\x0b\x65xploration\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12)\n\x07summary\x18\x05 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12#\n\x04rank\x18\x06 \x01(\x0b\x32\x15.gistwire.v1.RankSpec\x12\x0f\n\x07\x65xplain\x18\x07 \x01(\x08\x42\x0e\n\x0c_exploration\"\xc3\x03\n\x17StreamRecommendResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12\x35\n\x07reasons\x18\x04 \x01(\x0b\x32\".gistwire.v1.RecommendationReasonsH\x00\x12\x32\n\rsummary_delta\x18\x05 \x01(\x0b\x32\x19.gistwire.v1.SummaryDeltaH\x00\x12\'\n\x07summary\x18\x06 \x01(\x0b\x32\x14.gistwire.v1.SummaryH\x00\x12,\n\nhit_failed\x18\x07 \x01(\x0b\x32\x16.gistwire.v1.HitFailedH\x00\x12\'\n\x07ranking\x18\x08 \x01(\x0b\x32\x14.gistwire.v1.RankingH\x00\x12)\n\x08\x64\x65graded\x18\t \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\n \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\x8a\x01\n\x15RecommendationReasons\x12\x32\n\x07reasons\x18\x01 \x03(\x0b\x32!.gistwire.v1.RecommendationReason\x12(\n\tinterests\x18\x02 \x03(\x0b\x32\x15.gistwire.v1.Interest\x12\x13\n\x0b\x65xploration\x18\x03 \x01(\x01\"\xe1\x01\n\x14RecommendationReason\x12\x0e\n\x06hit_id\x18\x01 \x01(\t\x12\x13\n\x0binterest_id\x18\x02 \x01(\t\x12\x1a\n\x12history_article_id\x18\x03 \x01(\t\x12\x13\n\x0b\x65xploration\x18\x04 \x01(\x08\x12\x18\n\x10history_headline\x18\x05 \x01(\t\x12\x0f\n\x07popular\x18\x06 \x01(\x08\x12\x15\n\rcollaborative\x18\x07 \x01(\x08\x12\x31\n\x0epolicy_actions\x18\x08 \x03(\x0b\x32\x19.gistwire.v1.PolicyAction2w\n\x15RecommendationService\x12^\n\x0fStreamRecommend\x12#.gistwire.v1.StreamRecommendRequest\x1a$.gistwire.v1.StreamRecommendResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,13 +35,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gistwire.v1.recommendation_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STREAMRECOMMENDREQUEST']._serialized_start=131
-  _globals['_STREAMRECOMMENDREQUEST']._serialized_end=325
-  _globals['_STREAMRECOMMENDRESPONSE']._serialized_start=328
-  _globals['_STREAMRECOMMENDRESPONSE']._serialized_end=779
-  _globals['_RECOMMENDATIONREASONS']._serialized_start=782
-  _globals['_RECOMMENDATIONREASONS']._serialized_end=920
-  _globals['_RECOMMENDATIONREASON']._serialized_start=923
-  _globals['_RECOMMENDATIONREASON']._serialized_end=1097
-  _globals['_RECOMMENDATIONSERVICE']._serialized_start=1099
-  _globals['_RECOMMENDATIONSERVICE']._serialized_end=1218
+  _globals['_STREAMRECOMMENDREQUEST']._serialized_end=342
+  _globals['_STREAMRECOMMENDRESPONSE']._serialized_start=345
+  _globals['_STREAMRECOMMENDRESPONSE']._serialized_end=796
+  _globals['_RECOMMENDATIONREASONS']._serialized_start=799
+  _globals['_RECOMMENDATIONREASONS']._serialized_end=937
+  _globals['_RECOMMENDATIONREASON']._serialized_start=940
+  _globals['_RECOMMENDATIONREASON']._serialized_end=1165
+  _globals['_RECOMMENDATIONSERVICE']._serialized_start=1167
+  _globals['_RECOMMENDATIONSERVICE']._serialized_end=1286
 # @@protoc_insertion_point(module_scope)

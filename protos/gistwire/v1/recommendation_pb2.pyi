@@ -33,6 +33,7 @@ class StreamRecommendRequest(_message.Message):
     EXPLORATION_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The user. Required. Maximum: 128 characters."""
     filter: _builtins.str
@@ -41,6 +42,10 @@ class StreamRecommendRequest(_message.Message):
     """Number of hits wanted. Default (0): 10. Maximum: 100."""
     exploration: _builtins.float
     """Share of hits from outside the known interests. Default: 0.1. Minimum 0, maximum 1."""
+    explain: _builtins.bool
+    """Whether to tell for each hit why it is here and in this place (RankedHit.explanation), and which sentences of
+    the article support its summary (Summary.support). Default: false.
+    """
     @_builtins.property
     def summary(self) -> _specs_pb2.SummarySpec:
         """How hits are summarized."""
@@ -58,10 +63,11 @@ class StreamRecommendRequest(_message.Message):
         exploration: _builtins.float | None = ...,
         summary: _specs_pb2.SummarySpec | None = ...,
         rank: _specs_pb2.RankSpec | None = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exploration", b"_exploration", "exploration", b"exploration", "rank", b"rank", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exploration", b"_exploration", "exploration", b"exploration", "filter", b"filter", "rank", b"rank", "summary", b"summary", "top_k", b"top_k", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exploration", b"_exploration", "explain", b"explain", "exploration", b"exploration", "filter", b"filter", "rank", b"rank", "summary", b"summary", "top_k", b"top_k", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exploration: _TypeAlias = _typing.Literal["exploration"]  # noqa: Y015
     _WhichOneofArgType__exploration: _TypeAlias = _typing.Literal["_exploration", b"_exploration"]  # noqa: Y015
@@ -194,6 +200,7 @@ class RecommendationReason(_message.Message):
     HISTORY_HEADLINE_FIELD_NUMBER: _builtins.int
     POPULAR_FIELD_NUMBER: _builtins.int
     COLLABORATIVE_FIELD_NUMBER: _builtins.int
+    POLICY_ACTIONS_FIELD_NUMBER: _builtins.int
     hit_id: _builtins.str
     """The hit."""
     interest_id: _builtins.str
@@ -208,6 +215,10 @@ class RecommendationReason(_message.Message):
     """Whether it is there because many read it: nothing is known of the user, or not enough."""
     collaborative: _builtins.bool
     """Whether it is there because users who rate alike rated it well."""
+    @_builtins.property
+    def policy_actions(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.PolicyAction]:
+        """What the deployment's policy changed in history_headline."""
+
     def __init__(
         self,
         *,
@@ -218,10 +229,11 @@ class RecommendationReason(_message.Message):
         history_headline: _builtins.str = ...,
         popular: _builtins.bool = ...,
         collaborative: _builtins.bool = ...,
+        policy_actions: _abc.Iterable[_events_pb2.PolicyAction] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collaborative", b"collaborative", "exploration", b"exploration", "history_article_id", b"history_article_id", "history_headline", b"history_headline", "hit_id", b"hit_id", "interest_id", b"interest_id", "popular", b"popular"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collaborative", b"collaborative", "exploration", b"exploration", "history_article_id", b"history_article_id", "history_headline", b"history_headline", "hit_id", b"hit_id", "interest_id", b"interest_id", "policy_actions", b"policy_actions", "popular", b"popular"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

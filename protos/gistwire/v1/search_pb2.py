@@ -26,7 +26,7 @@ from gistwire.v1 import events_pb2 as gistwire_dot_v1_dot_events__pb2
 from gistwire.v1 import specs_pb2 as gistwire_dot_v1_dot_specs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18gistwire/v1/search.proto\x12\x0bgistwire.v1\x1a\x18gistwire/v1/events.proto\x1a\x17gistwire/v1/specs.proto\"\xfc\x01\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12-\n\tretrieval\x18\x05 \x01(\x0b\x32\x1a.gistwire.v1.RetrievalSpec\x12)\n\x07summary\x18\x06 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12#\n\x04rank\x18\x07 \x01(\x0b\x32\x15.gistwire.v1.RankSpec\x12&\n\x04user\x18\x08 \x01(\x0b\x32\x18.gistwire.v1.UserContext\"\xa8\x01\n\x0eSearchResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.gistwire.v1.SearchResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x19\n\x11\x61ttribution_token\x18\x04 \x01(\t\x12\'\n\x08\x64\x65graded\x18\x05 \x03(\x0b\x32\x15.gistwire.v1.Degraded\"\xa6\x01\n\x0cSearchResult\x12\x1d\n\x03hit\x18\x01 \x01(\x0b\x32\x10.gistwire.v1.Hit\x12%\n\x07summary\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.Summary\x12\'\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x16.gistwire.v1.HitFailed\x12\'\n\x07ranking\x18\x04 \x01(\x0b\x32\x16.gistwire.v1.RankedHit\"\xea\x01\n\x13StreamSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\r\n\x05top_k\x18\x03 \x01(\x05\x12-\n\tretrieval\x18\x04 \x01(\x0b\x32\x1a.gistwire.v1.RetrievalSpec\x12)\n\x07summary\x18\x05 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12#\n\x04rank\x18\x06 \x01(\x0b\x32\x15.gistwire.v1.RankSpec\x12&\n\x04user\x18\x07 \x01(\x0b\x32\x18.gistwire.v1.UserContext\"\x89\x03\n\x14StreamSearchResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12\x32\n\rsummary_delta\x18\x04 \x01(\x0b\x32\x19.gistwire.v1.SummaryDeltaH\x00\x12\'\n\x07summary\x18\x05 \x01(\x0b\x32\x14.gistwire.v1.SummaryH\x00\x12,\n\nhit_failed\x18\x06 \x01(\x0b\x32\x16.gistwire.v1.HitFailedH\x00\x12\'\n\x07ranking\x18\x07 \x01(\x0b\x32\x14.gistwire.v1.RankingH\x00\x12)\n\x08\x64\x65graded\x18\x08 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\t \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xc4\x01\n\x0cWatchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x16\n\tpast_hits\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0emin_similarity\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12)\n\x07summary\x18\x05 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12\x14\n\x0cresume_token\x18\x06 \x01(\tB\x0c\n\n_past_hitsB\x11\n\x0f_min_similarity\"\x99\x03\n\rWatchResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12\x32\n\rsummary_delta\x18\x04 \x01(\x0b\x32\x19.gistwire.v1.SummaryDeltaH\x00\x12\'\n\x07summary\x18\x05 \x01(\x0b\x32\x14.gistwire.v1.SummaryH\x00\x12,\n\nhit_failed\x18\x06 \x01(\x0b\x32\x16.gistwire.v1.HitFailedH\x00\x12)\n\x08\x64\x65graded\x18\x07 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12*\n\tcaught_up\x18\x08 \x01(\x0b\x32\x15.gistwire.v1.CaughtUpH\x00\x12)\n\x08\x62ookmark\x18\n \x01(\x0b\x32\x15.gistwire.v1.BookmarkH\x00\x12\x14\n\x0cresume_token\x18\t \x01(\tB\x07\n\x05\x65vent\"\"\n\x08\x43\x61ughtUp\x12\x16\n\x0epast_hit_count\x18\x01 \x01(\x05\"\n\n\x08\x42ookmark2\xeb\x01\n\rSearchService\x12\x41\n\x06Search\x12\x1a.gistwire.v1.SearchRequest\x1a\x1b.gistwire.v1.SearchResponse\x12U\n\x0cStreamSearch\x12 .gistwire.v1.StreamSearchRequest\x1a!.gistwire.v1.StreamSearchResponse0\x01\x12@\n\x05Watch\x12\x19.gistwire.v1.WatchRequest\x1a\x1a.gistwire.v1.WatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18gistwire/v1/search.proto\x12\x0bgistwire.v1\x1a\x18gistwire/v1/events.proto\x1a\x17gistwire/v1/specs.proto\"\x8d\x02\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12-\n\tretrieval\x18\x05 \x01(\x0b\x32\x1a.gistwire.v1.RetrievalSpec\x12)\n\x07summary\x18\x06 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12#\n\x04rank\x18\x07 \x01(\x0b\x32\x15.gistwire.v1.RankSpec\x12&\n\x04user\x18\x08 \x01(\x0b\x32\x18.gistwire.v1.UserContext\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\"\xa8\x01\n\x0eSearchResponse\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.gistwire.v1.SearchResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\x12\x19\n\x11\x61ttribution_token\x18\x04 \x01(\t\x12\'\n\x08\x64\x65graded\x18\x05 \x03(\x0b\x32\x15.gistwire.v1.Degraded\"\xa6\x01\n\x0cSearchResult\x12\x1d\n\x03hit\x18\x01 \x01(\x0b\x32\x10.gistwire.v1.Hit\x12%\n\x07summary\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.Summary\x12\'\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x16.gistwire.v1.HitFailed\x12\'\n\x07ranking\x18\x04 \x01(\x0b\x32\x16.gistwire.v1.RankedHit\"\xfb\x01\n\x13StreamSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\r\n\x05top_k\x18\x03 \x01(\x05\x12-\n\tretrieval\x18\x04 \x01(\x0b\x32\x1a.gistwire.v1.RetrievalSpec\x12)\n\x07summary\x18\x05 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12#\n\x04rank\x18\x06 \x01(\x0b\x32\x15.gistwire.v1.RankSpec\x12&\n\x04user\x18\x07 \x01(\x0b\x32\x18.gistwire.v1.UserContext\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\"\x89\x03\n\x14StreamSearchResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12\x32\n\rsummary_delta\x18\x04 \x01(\x0b\x32\x19.gistwire.v1.SummaryDeltaH\x00\x12\'\n\x07summary\x18\x05 \x01(\x0b\x32\x14.gistwire.v1.SummaryH\x00\x12,\n\nhit_failed\x18\x06 \x01(\x0b\x32\x16.gistwire.v1.HitFailedH\x00\x12\'\n\x07ranking\x18\x07 \x01(\x0b\x32\x14.gistwire.v1.RankingH\x00\x12)\n\x08\x64\x65graded\x18\x08 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\t \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xc4\x01\n\x0cWatchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x16\n\tpast_hits\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0emin_similarity\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12)\n\x07summary\x18\x05 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12\x14\n\x0cresume_token\x18\x06 \x01(\tB\x0c\n\n_past_hitsB\x11\n\x0f_min_similarity\"\x99\x03\n\rWatchResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12\x32\n\rsummary_delta\x18\x04 \x01(\x0b\x32\x19.gistwire.v1.SummaryDeltaH\x00\x12\'\n\x07summary\x18\x05 \x01(\x0b\x32\x14.gistwire.v1.SummaryH\x00\x12,\n\nhit_failed\x18\x06 \x01(\x0b\x32\x16.gistwire.v1.HitFailedH\x00\x12)\n\x08\x64\x65graded\x18\x07 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12*\n\tcaught_up\x18\x08 \x01(\x0b\x32\x15.gistwire.v1.CaughtUpH\x00\x12)\n\x08\x62ookmark\x18\n \x01(\x0b\x32\x15.gistwire.v1.BookmarkH\x00\x12\x14\n\x0cresume_token\x18\t \x01(\tB\x07\n\x05\x65vent\"\"\n\x08\x43\x61ughtUp\x12\x16\n\x0epast_hit_count\x18\x01 \x01(\x05\"\n\n\x08\x42ookmark2\xeb\x01\n\rSearchService\x12\x41\n\x06Search\x12\x1a.gistwire.v1.SearchRequest\x1a\x1b.gistwire.v1.SearchResponse\x12U\n\x0cStreamSearch\x12 .gistwire.v1.StreamSearchRequest\x1a!.gistwire.v1.StreamSearchResponse0\x01\x12@\n\x05Watch\x12\x19.gistwire.v1.WatchRequest\x1a\x1a.gistwire.v1.WatchResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,23 +34,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gistwire.v1.search_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SEARCHREQUEST']._serialized_start=93
-  _globals['_SEARCHREQUEST']._serialized_end=345
-  _globals['_SEARCHRESPONSE']._serialized_start=348
-  _globals['_SEARCHRESPONSE']._serialized_end=516
-  _globals['_SEARCHRESULT']._serialized_start=519
-  _globals['_SEARCHRESULT']._serialized_end=685
-  _globals['_STREAMSEARCHREQUEST']._serialized_start=688
-  _globals['_STREAMSEARCHREQUEST']._serialized_end=922
-  _globals['_STREAMSEARCHRESPONSE']._serialized_start=925
-  _globals['_STREAMSEARCHRESPONSE']._serialized_end=1318
-  _globals['_WATCHREQUEST']._serialized_start=1321
-  _globals['_WATCHREQUEST']._serialized_end=1517
-  _globals['_WATCHRESPONSE']._serialized_start=1520
-  _globals['_WATCHRESPONSE']._serialized_end=1929
-  _globals['_CAUGHTUP']._serialized_start=1931
-  _globals['_CAUGHTUP']._serialized_end=1965
-  _globals['_BOOKMARK']._serialized_start=1967
-  _globals['_BOOKMARK']._serialized_end=1977
-  _globals['_SEARCHSERVICE']._serialized_start=1980
-  _globals['_SEARCHSERVICE']._serialized_end=2215
+  _globals['_SEARCHREQUEST']._serialized_end=362
+  _globals['_SEARCHRESPONSE']._serialized_start=365
+  _globals['_SEARCHRESPONSE']._serialized_end=533
+  _globals['_SEARCHRESULT']._serialized_start=536
+  _globals['_SEARCHRESULT']._serialized_end=702
+  _globals['_STREAMSEARCHREQUEST']._serialized_start=705
+  _globals['_STREAMSEARCHREQUEST']._serialized_end=956
+  _globals['_STREAMSEARCHRESPONSE']._serialized_start=959
+  _globals['_STREAMSEARCHRESPONSE']._serialized_end=1352
+  _globals['_WATCHREQUEST']._serialized_start=1355
+  _globals['_WATCHREQUEST']._serialized_end=1551
+  _globals['_WATCHRESPONSE']._serialized_start=1554
+  _globals['_WATCHRESPONSE']._serialized_end=1963
+  _globals['_CAUGHTUP']._serialized_start=1965
+  _globals['_CAUGHTUP']._serialized_end=1999
+  _globals['_BOOKMARK']._serialized_start=2001
+  _globals['_BOOKMARK']._serialized_end=2011
+  _globals['_SEARCHSERVICE']._serialized_start=2014
+  _globals['_SEARCHSERVICE']._serialized_end=2249
 # @@protoc_insertion_point(module_scope)

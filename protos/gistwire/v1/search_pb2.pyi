@@ -34,6 +34,7 @@ class SearchRequest(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """What is searched for, in words. Required. Maximum: 1 000 characters."""
     filter: _builtins.str
@@ -50,6 +51,10 @@ class SearchRequest(_message.Message):
     (reason PAGE_TOKEN_MISMATCH). A token that was changed is refused with INVALID_ARGUMENT (reason
     PAGE_TOKEN_INVALID), one older than the server keeps (10 minutes by default) with FAILED_PRECONDITION
     (reason PAGE_TOKEN_EXPIRED).
+    """
+    explain: _builtins.bool
+    """Whether to tell for each hit why it is here and in this place (RankedHit.explanation), and which sentences of
+    the article support its summary (Summary.support). Default: false.
     """
     @_builtins.property
     def retrieval(self) -> _specs_pb2.RetrievalSpec:
@@ -78,10 +83,11 @@ class SearchRequest(_message.Message):
         summary: _specs_pb2.SummarySpec | None = ...,
         rank: _specs_pb2.RankSpec | None = ...,
         user: _specs_pb2.UserContext | None = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rank", b"rank", "retrieval", b"retrieval", "summary", b"summary", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "rank", b"rank", "retrieval", b"retrieval", "summary", b"summary", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explain", b"explain", "filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "rank", b"rank", "retrieval", b"retrieval", "summary", b"summary", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -184,12 +190,17 @@ class StreamSearchRequest(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """What is searched for, in words. Required. Maximum: 1 000 characters."""
     filter: _builtins.str
     """Which articles take part; as SearchRequest.filter. Default: empty, all. Maximum: 2 000 characters."""
     top_k: _builtins.int
     """Number of hits wanted. Default (0): 10. Maximum: 100."""
+    explain: _builtins.bool
+    """Whether to tell for each hit why it is here and in this place (RankedHit.explanation), and which sentences of
+    the article support its summary (Summary.support). Default: false.
+    """
     @_builtins.property
     def retrieval(self) -> _specs_pb2.RetrievalSpec:
         """How articles are retrieved."""
@@ -216,10 +227,11 @@ class StreamSearchRequest(_message.Message):
         summary: _specs_pb2.SummarySpec | None = ...,
         rank: _specs_pb2.RankSpec | None = ...,
         user: _specs_pb2.UserContext | None = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rank", b"rank", "retrieval", b"retrieval", "summary", b"summary", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "query", b"query", "rank", b"rank", "retrieval", b"retrieval", "summary", b"summary", "top_k", b"top_k", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explain", b"explain", "filter", b"filter", "query", b"query", "rank", b"rank", "retrieval", b"retrieval", "summary", b"summary", "top_k", b"top_k", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

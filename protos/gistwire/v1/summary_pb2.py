@@ -27,7 +27,7 @@ from gistwire.v1 import events_pb2 as gistwire_dot_v1_dot_events__pb2
 from gistwire.v1 import specs_pb2 as gistwire_dot_v1_dot_specs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gistwire/v1/summary.proto\x12\x0bgistwire.v1\x1a\x19gistwire/v1/article.proto\x1a\x18gistwire/v1/events.proto\x1a\x17gistwire/v1/specs.proto\"\x8f\x01\n\x16StreamSummarizeRequest\x12\x13\n\x0b\x61rticle_ids\x18\x01 \x03(\t\x12&\n\x08\x61rticles\x18\x02 \x03(\x0b\x32\x14.gistwire.v1.Article\x12\r\n\x05query\x18\x03 \x01(\t\x12)\n\x07summary\x18\x04 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\"\xe3\x02\n\x17StreamSummarizeResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12\x32\n\rsummary_delta\x18\x04 \x01(\x0b\x32\x19.gistwire.v1.SummaryDeltaH\x00\x12\'\n\x07summary\x18\x05 \x01(\x0b\x32\x14.gistwire.v1.SummaryH\x00\x12,\n\nhit_failed\x18\x06 \x01(\x0b\x32\x16.gistwire.v1.HitFailedH\x00\x12)\n\x08\x64\x65graded\x18\x07 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\x08 \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xb2\x01\n\x13StreamDigestRequest\x12.\n\x0b\x61rticle_ids\x18\x01 \x01(\x0b\x32\x17.gistwire.v1.ArticleIdsH\x00\x12\x0f\n\x05query\x18\x02 \x01(\tH\x00\x12\x12\n\x08topic_id\x18\x03 \x01(\tH\x00\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x14\n\x0cmax_articles\x18\x05 \x01(\x05\x12\x15\n\rmax_sentences\x18\x06 \x01(\x05\x42\t\n\x07subject\"\x19\n\nArticleIds\x12\x0b\n\x03ids\x18\x01 \x03(\t\"\xad\x02\n\x14StreamDigestResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12/\n\x08sentence\x18\x04 \x01(\x0b\x32\x1b.gistwire.v1.DigestSentenceH\x00\x12%\n\x06\x64igest\x18\x05 \x01(\x0b\x32\x13.gistwire.v1.DigestH\x00\x12)\n\x08\x64\x65graded\x18\x06 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\x07 \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"y\n\x06\x44igest\x12.\n\tsentences\x18\x01 \x03(\x0b\x32\x1b.gistwire.v1.DigestSentence\x12\x30\n\rdisagreements\x18\x02 \x03(\x0b\x32\x19.gistwire.v1.Disagreement\x12\r\n\x05model\x18\x03 \x01(\t\"H\n\x0e\x44igestSentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12(\n\tcitations\x18\x02 \x03(\x0b\x32\x15.gistwire.v1.Citation\"S\n\x08\x43itation\x12\x12\n\narticle_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x10\n\x08sentence\x18\x03 \x01(\t\x12\x0f\n\x07support\x18\x04 \x01(\x01\"F\n\x0c\x44isagreement\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12%\n\x06\x63laims\x18\x02 \x03(\x0b\x32\x15.gistwire.v1.Citation2\xc7\x01\n\x0eSummaryService\x12^\n\x0fStreamSummarize\x12#.gistwire.v1.StreamSummarizeRequest\x1a$.gistwire.v1.StreamSummarizeResponse0\x01\x12U\n\x0cStreamDigest\x12 .gistwire.v1.StreamDigestRequest\x1a!.gistwire.v1.StreamDigestResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gistwire/v1/summary.proto\x12\x0bgistwire.v1\x1a\x19gistwire/v1/article.proto\x1a\x18gistwire/v1/events.proto\x1a\x17gistwire/v1/specs.proto\"\xa0\x01\n\x16StreamSummarizeRequest\x12\x13\n\x0b\x61rticle_ids\x18\x01 \x03(\t\x12&\n\x08\x61rticles\x18\x02 \x03(\x0b\x32\x14.gistwire.v1.Article\x12\r\n\x05query\x18\x03 \x01(\t\x12)\n\x07summary\x18\x04 \x01(\x0b\x32\x18.gistwire.v1.SummarySpec\x12\x0f\n\x07\x65xplain\x18\x05 \x01(\x08\"\xe3\x02\n\x17StreamSummarizeResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12\x32\n\rsummary_delta\x18\x04 \x01(\x0b\x32\x19.gistwire.v1.SummaryDeltaH\x00\x12\'\n\x07summary\x18\x05 \x01(\x0b\x32\x14.gistwire.v1.SummaryH\x00\x12,\n\nhit_failed\x18\x06 \x01(\x0b\x32\x16.gistwire.v1.HitFailedH\x00\x12)\n\x08\x64\x65graded\x18\x07 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\x08 \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xb2\x01\n\x13StreamDigestRequest\x12.\n\x0b\x61rticle_ids\x18\x01 \x01(\x0b\x32\x17.gistwire.v1.ArticleIdsH\x00\x12\x0f\n\x05query\x18\x02 \x01(\tH\x00\x12\x12\n\x08topic_id\x18\x03 \x01(\tH\x00\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x14\n\x0cmax_articles\x18\x05 \x01(\x05\x12\x15\n\rmax_sentences\x18\x06 \x01(\x05\x42\t\n\x07subject\"\x19\n\nArticleIds\x12\x0b\n\x03ids\x18\x01 \x03(\t\"\xad\x02\n\x14StreamDigestResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12!\n\x04hits\x18\x03 \x01(\x0b\x32\x11.gistwire.v1.HitsH\x00\x12/\n\x08sentence\x18\x04 \x01(\x0b\x32\x1b.gistwire.v1.DigestSentenceH\x00\x12%\n\x06\x64igest\x18\x05 \x01(\x0b\x32\x13.gistwire.v1.DigestH\x00\x12)\n\x08\x64\x65graded\x18\x06 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\x07 \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xac\x01\n\x06\x44igest\x12.\n\tsentences\x18\x01 \x03(\x0b\x32\x1b.gistwire.v1.DigestSentence\x12\x30\n\rdisagreements\x18\x02 \x03(\x0b\x32\x19.gistwire.v1.Disagreement\x12\r\n\x05model\x18\x03 \x01(\t\x12\x31\n\x0epolicy_actions\x18\x04 \x03(\x0b\x32\x19.gistwire.v1.PolicyAction\"H\n\x0e\x44igestSentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12(\n\tcitations\x18\x02 \x03(\x0b\x32\x15.gistwire.v1.Citation\"S\n\x08\x43itation\x12\x12\n\narticle_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x10\n\x08sentence\x18\x03 \x01(\t\x12\x0f\n\x07support\x18\x04 \x01(\x01\"F\n\x0c\x44isagreement\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12%\n\x06\x63laims\x18\x02 \x03(\x0b\x32\x15.gistwire.v1.Citation2\xc7\x01\n\x0eSummaryService\x12^\n\x0fStreamSummarize\x12#.gistwire.v1.StreamSummarizeRequest\x1a$.gistwire.v1.StreamSummarizeResponse0\x01\x12U\n\x0cStreamDigest\x12 .gistwire.v1.StreamDigestRequest\x1a!.gistwire.v1.StreamDigestResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,23 +35,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gistwire.v1.summary_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STREAMSUMMARIZEREQUEST']._serialized_start=121
-  _globals['_STREAMSUMMARIZEREQUEST']._serialized_end=264
-  _globals['_STREAMSUMMARIZERESPONSE']._serialized_start=267
-  _globals['_STREAMSUMMARIZERESPONSE']._serialized_end=622
-  _globals['_STREAMDIGESTREQUEST']._serialized_start=625
-  _globals['_STREAMDIGESTREQUEST']._serialized_end=803
-  _globals['_ARTICLEIDS']._serialized_start=805
-  _globals['_ARTICLEIDS']._serialized_end=830
-  _globals['_STREAMDIGESTRESPONSE']._serialized_start=833
-  _globals['_STREAMDIGESTRESPONSE']._serialized_end=1134
-  _globals['_DIGEST']._serialized_start=1136
-  _globals['_DIGEST']._serialized_end=1257
-  _globals['_DIGESTSENTENCE']._serialized_start=1259
-  _globals['_DIGESTSENTENCE']._serialized_end=1331
-  _globals['_CITATION']._serialized_start=1333
-  _globals['_CITATION']._serialized_end=1416
-  _globals['_DISAGREEMENT']._serialized_start=1418
-  _globals['_DISAGREEMENT']._serialized_end=1488
-  _globals['_SUMMARYSERVICE']._serialized_start=1491
-  _globals['_SUMMARYSERVICE']._serialized_end=1690
+  _globals['_STREAMSUMMARIZEREQUEST']._serialized_end=281
+  _globals['_STREAMSUMMARIZERESPONSE']._serialized_start=284
+  _globals['_STREAMSUMMARIZERESPONSE']._serialized_end=639
+  _globals['_STREAMDIGESTREQUEST']._serialized_start=642
+  _globals['_STREAMDIGESTREQUEST']._serialized_end=820
+  _globals['_ARTICLEIDS']._serialized_start=822
+  _globals['_ARTICLEIDS']._serialized_end=847
+  _globals['_STREAMDIGESTRESPONSE']._serialized_start=850
+  _globals['_STREAMDIGESTRESPONSE']._serialized_end=1151
+  _globals['_DIGEST']._serialized_start=1154
+  _globals['_DIGEST']._serialized_end=1326
+  _globals['_DIGESTSENTENCE']._serialized_start=1328
+  _globals['_DIGESTSENTENCE']._serialized_end=1400
+  _globals['_CITATION']._serialized_start=1402
+  _globals['_CITATION']._serialized_end=1485
+  _globals['_DISAGREEMENT']._serialized_start=1487
+  _globals['_DISAGREEMENT']._serialized_end=1557
+  _globals['_SUMMARYSERVICE']._serialized_start=1560
+  _globals['_SUMMARYSERVICE']._serialized_end=1759
 # @@protoc_insertion_point(module_scope)

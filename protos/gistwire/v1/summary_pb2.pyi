@@ -31,10 +31,13 @@ class StreamSummarizeRequest(_message.Message):
     ARTICLES_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """What the summaries are for, in words. Default: empty, summaries of the article as a whole. Maximum:
     1 000 characters.
     """
+    explain: _builtins.bool
+    """Whether to tell which sentences of an article support its summary (Summary.support). Default: false."""
     @_builtins.property
     def article_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Identifiers of indexed articles; repetitions count once. An identifier that there is no article with is a
@@ -58,10 +61,11 @@ class StreamSummarizeRequest(_message.Message):
         articles: _abc.Iterable[_article_pb2.Article] | None = ...,
         query: _builtins.str = ...,
         summary: _specs_pb2.SummarySpec | None = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["article_ids", b"article_ids", "articles", b"articles", "query", b"query", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article_ids", b"article_ids", "articles", b"articles", "explain", b"explain", "query", b"query", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -272,6 +276,7 @@ class Digest(_message.Message):
     SENTENCES_FIELD_NUMBER: _builtins.int
     DISAGREEMENTS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    POLICY_ACTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name and version of the model that wrote it, as "name@version"."""
     @_builtins.property
@@ -282,16 +287,23 @@ class Digest(_message.Message):
     def disagreements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Disagreement]:
         """Points on which articles of different publishers disagree: numbers, names, or whether it is so. At most 5."""
 
+    @_builtins.property
+    def policy_actions(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.PolicyAction]:
+        """What the deployment's policy did to sentences, citations and disagreements. Sentences that were refused are
+        not among them.
+        """
+
     def __init__(
         self,
         *,
         sentences: _abc.Iterable[Global___DigestSentence] | None = ...,
         disagreements: _abc.Iterable[Global___Disagreement] | None = ...,
         model: _builtins.str = ...,
+        policy_actions: _abc.Iterable[_events_pb2.PolicyAction] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disagreements", b"disagreements", "model", b"model", "sentences", b"sentences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disagreements", b"disagreements", "model", b"model", "policy_actions", b"policy_actions", "sentences", b"sentences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

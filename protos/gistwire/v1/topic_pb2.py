@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17gistwire/v1/topic.proto\x12\x0bgistwire.v1\x1a\x18gistwire/v1/events.proto\x1a\x19gistwire/v1/summary.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\x13StreamTopicsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmax_topics\x18\x04 \x01(\x05\x12\x14\n\x07\x64igests\x18\x05 \x01(\x08H\x00\x88\x01\x01\x42\n\n\x08_digests\"\x83\x02\n\x14StreamTopicsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12#\n\x05topic\x18\x03 \x01(\x0b\x32\x12.gistwire.v1.TopicH\x00\x12*\n\x06\x64igest\x18\x04 \x01(\x0b\x32\x18.gistwire.v1.TopicDigestH\x00\x12)\n\x08\x64\x65graded\x18\x05 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\x06 \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xa4\x01\n\x05Topic\x12\x10\n\x08topic_id\x18\x01 \x01(\t\x12\x10\n\x08keywords\x18\x02 \x03(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x15\n\rarticle_count\x18\x04 \x01(\x05\x12\x10\n\x08momentum\x18\x05 \x01(\x01\x12*\n\x08\x61rticles\x18\x06 \x03(\x0b\x32\x18.gistwire.v1.ArticleView\x12\x10\n\x08timeline\x18\x07 \x03(\x05\"D\n\x0bTopicDigest\x12\x10\n\x08topic_id\x18\x01 \x01(\t\x12#\n\x06\x64igest\x18\x02 \x01(\x0b\x32\x13.gistwire.v1.Digest2e\n\x0cTopicService\x12U\n\x0cStreamTopics\x12 .gistwire.v1.StreamTopicsRequest\x1a!.gistwire.v1.StreamTopicsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17gistwire/v1/topic.proto\x12\x0bgistwire.v1\x1a\x18gistwire/v1/events.proto\x1a\x19gistwire/v1/summary.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x01\n\x13StreamTopicsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12)\n\x06window\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmax_topics\x18\x04 \x01(\x05\x12\x14\n\x07\x64igests\x18\x05 \x01(\x08H\x00\x88\x01\x01\x42\n\n\x08_digests\"\x83\x02\n\x14StreamTopicsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.gistwire.v1.StartedH\x00\x12#\n\x05topic\x18\x03 \x01(\x0b\x32\x12.gistwire.v1.TopicH\x00\x12*\n\x06\x64igest\x18\x04 \x01(\x0b\x32\x18.gistwire.v1.TopicDigestH\x00\x12)\n\x08\x64\x65graded\x18\x05 \x01(\x0b\x32\x15.gistwire.v1.DegradedH\x00\x12+\n\tcompleted\x18\x06 \x01(\x0b\x32\x16.gistwire.v1.CompletedH\x00\x42\x07\n\x05\x65vent\"\xd7\x01\n\x05Topic\x12\x10\n\x08topic_id\x18\x01 \x01(\t\x12\x10\n\x08keywords\x18\x02 \x03(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x15\n\rarticle_count\x18\x04 \x01(\x05\x12\x10\n\x08momentum\x18\x05 \x01(\x01\x12*\n\x08\x61rticles\x18\x06 \x03(\x0b\x32\x18.gistwire.v1.ArticleView\x12\x10\n\x08timeline\x18\x07 \x03(\x05\x12\x31\n\x0epolicy_actions\x18\x08 \x03(\x0b\x32\x19.gistwire.v1.PolicyAction\"D\n\x0bTopicDigest\x12\x10\n\x08topic_id\x18\x01 \x01(\t\x12#\n\x06\x64igest\x18\x02 \x01(\x0b\x32\x13.gistwire.v1.Digest2e\n\x0cTopicService\x12U\n\x0cStreamTopics\x12 .gistwire.v1.StreamTopicsRequest\x1a!.gistwire.v1.StreamTopicsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMTOPICSRESPONSE']._serialized_start=339
   _globals['_STREAMTOPICSRESPONSE']._serialized_end=598
   _globals['_TOPIC']._serialized_start=601
-  _globals['_TOPIC']._serialized_end=765
-  _globals['_TOPICDIGEST']._serialized_start=767
-  _globals['_TOPICDIGEST']._serialized_end=835
-  _globals['_TOPICSERVICE']._serialized_start=837
-  _globals['_TOPICSERVICE']._serialized_end=938
+  _globals['_TOPIC']._serialized_end=816
+  _globals['_TOPICDIGEST']._serialized_start=818
+  _globals['_TOPICDIGEST']._serialized_end=886
+  _globals['_TOPICSERVICE']._serialized_start=888
+  _globals['_TOPICSERVICE']._serialized_end=989
 # @@protoc_insertion_point(module_scope)

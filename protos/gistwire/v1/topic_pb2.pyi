@@ -133,6 +133,7 @@ class Topic(_message.Message):
     MOMENTUM_FIELD_NUMBER: _builtins.int
     ARTICLES_FIELD_NUMBER: _builtins.int
     TIMELINE_FIELD_NUMBER: _builtins.int
+    POLICY_ACTIONS_FIELD_NUMBER: _builtins.int
     topic_id: _builtins.str
     """Identifier, for StreamDigestRequest.topic_id."""
     category: _builtins.str
@@ -153,6 +154,10 @@ class Topic(_message.Message):
     def timeline(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Number of articles in each of equal parts of the window, oldest first."""
 
+    @_builtins.property
+    def policy_actions(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.PolicyAction]:
+        """What the deployment's policy changed in headlines and keywords."""
+
     def __init__(
         self,
         *,
@@ -163,10 +168,11 @@ class Topic(_message.Message):
         momentum: _builtins.float = ...,
         articles: _abc.Iterable[_events_pb2.ArticleView] | None = ...,
         timeline: _abc.Iterable[_builtins.int] | None = ...,
+        policy_actions: _abc.Iterable[_events_pb2.PolicyAction] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["article_count", b"article_count", "articles", b"articles", "category", b"category", "keywords", b"keywords", "momentum", b"momentum", "timeline", b"timeline", "topic_id", b"topic_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article_count", b"article_count", "articles", b"articles", "category", b"category", "keywords", b"keywords", "momentum", b"momentum", "policy_actions", b"policy_actions", "timeline", b"timeline", "topic_id", b"topic_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,6 +23,7 @@ from gistwire_server.digests.material import Material, read_material
 from gistwire_server.digests.points import in_reading_order, select_points
 from gistwire_server.digests.sentence_space import SentenceSpace, embedded_space, word_space
 from gistwire_server.engines import Engines
+from gistwire_server.policy.shown_messages import show_digest, show_sentence
 from gistwire_server.retrieval import is_covered
 from gistwire_server.topics.story_articles import covers_all_scripts
 
@@ -99,7 +100,9 @@ async def compose_events(
         try:
             opening = await _opening(engines, material, subject, budget)
             if opening.sentence is not None:
-                yield opening.sentence
+                shown, _ = await show_sentence(opening.sentence, engines.policy, material.language)
+                if shown is not None:
+                    yield shown
             lead = opening.lead
             space = await _space(engines, material, opening, budget)
         except (GistwireModelError, TimeoutError) as error:
@@ -114,12 +117,14 @@ async def compose_events(
         sentence = await asyncio.to_thread(citer.sentence, wordings)
         if sentence is not None:
             sentences.append(sentence)
-            if wordings[0] != lead:
-                yield sentence
+            shown, _ = await show_sentence(sentence, engines.policy, material.language)
+            if wordings[0] != lead and shown is not None:
+                yield shown
     disagreements = await asyncio.to_thread(find_disagreements, material, space)
-    yield summary_pb2.Digest(
+    digest = summary_pb2.Digest(
         sentences=sentences, disagreements=disagreements, model=str(MODEL) if sentences else ""
     )
+    yield await show_digest(digest, engines.policy, material.language)
 
 
 @dataclass(frozen=True, slots=True)

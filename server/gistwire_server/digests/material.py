@@ -11,6 +11,7 @@ from gistwire_indexer.deduplication import ArticleToCompare, fingerprint, resolv
 from gistwire_indexer.index import IndexedArticle
 from gistwire_indexer.language import identify_language
 from gistwire_models.article_sentences import usable_sentences
+from gistwire_models.instructions import is_instruction
 from numpy.typing import NDArray
 
 from gistwire_server.digests.wording import Wording, read_wording
@@ -117,7 +118,8 @@ class Material:
 def read_material(articles: Sequence[IndexedArticle], query: str) -> Material:
     """Reads articles. CPU work of some milliseconds an article.
 
-    An article without a sentence that could be shown gives its headline.
+    An article without a sentence that could be shown gives its headline, unless that is an order to whoever
+    summarizes.
 
     Args:
         articles: best first.
@@ -149,8 +151,13 @@ def _sentences(place: int, article: Article) -> list[MaterialSentence]:
     usable = usable_sentences(headline=article.headline, body=article.body, language=article.language)
     return [
         MaterialSentence(place, position, not usable, text, read_wording(text, article.language))
-        for position, text in enumerate(usable or [" ".join(article.headline.split())])
+        for position, text in enumerate(usable or _headline(article))
     ]
+
+
+def _headline(article: Article) -> list[str]:
+    headline = " ".join(article.headline.split())
+    return [] if is_instruction(headline) else [headline]
 
 
 def _read_text(indexed: IndexedArticle) -> str:

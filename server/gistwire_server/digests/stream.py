@@ -21,6 +21,7 @@ from gistwire_server.engines import Engines
 from gistwire_server.errors import ArticleNotFoundError
 from gistwire_server.hit_messages import HitWriter
 from gistwire_server.plan import SearchPlan
+from gistwire_server.policy.shown_messages import show_hits
 from gistwire_server.retrieval import FusedHit, retrieve, similarity
 from gistwire_server.tally import Tally
 from gistwire_server.topics.lookup import articles_of_topic
@@ -79,13 +80,11 @@ async def digest_events(
     hits = await _hits(plan, engines, budget, subject.embedding)
     tally.first_hit_s = budget.elapsed_s()
     writer = HitWriter(plan.query)
-    yield events_pb2.Hits(
-        hits=[
-            writer.hit(f"h{place}", hit.indexed, hit.signals, duplicate_ids=hit.duplicate_ids)
-            for place, hit in enumerate(hits, start=1)
-        ],
-        total=len(hits),
-    )
+    messages = [
+        writer.hit(f"h{place}", hit.indexed, hit.signals, duplicate_ids=hit.duplicate_ids)
+        for place, hit in enumerate(hits, start=1)
+    ]
+    yield events_pb2.Hits(hits=await show_hits(messages, engines.policy), total=len(hits))
 
     events = compose_events(
         engines,

@@ -31,6 +31,8 @@ from gistwire_server.personal.plan import RecommendationPlan
 from gistwire_server.personal.profiles import with_keywords
 from gistwire_server.personal.selection import Recommendation, choose
 from gistwire_server.pipeline import SearchEvent, started_event
+from gistwire_server.plan import overload_degradations
+from gistwire_server.policy.shown_messages import show_hits, show_reasons
 from gistwire_server.ranking import signals_message
 from gistwire_server.settling import settle_hits
 from gistwire_server.summarization import HitToSummarize
@@ -65,6 +67,9 @@ async def recommendation_events(
     budget = Budget(search.deadline_s, engines.costs)
     tally = Tally()
     yield started_event(plan.to_proto(), engines, request_id)
+    for given_up in overload_degradations(search.given_up, events_pb2.StageTime.SUMMARIZE):
+        tally.degraded += 1
+        yield given_up
 
     user = await personalize(engines, search.user_id, budget)
     crowd, crowd_degraded = await _read_crowd(engines, budget, now)
@@ -101,13 +106,14 @@ async def recommendation_events(
     ]
     tally.first_hit_s = budget.elapsed_s()
     yield events_pb2.Hits(
-        hits=hits,
+        hits=await show_hits(hits, engines.policy),
         attribution_token=engines.signer.attribution_token(
             request_id, search, [hit.article.id for hit in hits]
         ),
         total=len(hits),
     )
-    yield await asyncio.to_thread(_reasons, chosen, user.interests)
+    reasons = await asyncio.to_thread(_reasons, chosen, user.interests)
+    yield await show_reasons(reasons, engines.policy)
 
     to_summarize = [
         HitToSummarize(hit.hit_id, each.indexed, hit.extract) for hit, each in zip(hits, chosen, strict=True)

@@ -1,1 +1,1 @@
-"""What summaries may say."""
+"""What the texts that are shown of articles may hold, and what becomes of those that hold something else."""

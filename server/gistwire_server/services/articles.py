@@ -1,13 +1,14 @@
 """ArticleService: reads, deletes and ingests articles."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 import grpc
 from gistwire.v1 import article_pb2, article_pb2_grpc
 from gistwire_indexer.index import IndexedArticle
 
-from gistwire_server.admission import Admission
 from gistwire_server.batch_size import BatchSizeController
 from gistwire_server.calls import Calls
 from gistwire_server.config import LimitsConfig
@@ -15,6 +16,8 @@ from gistwire_server.errors import ArticleNotFoundError
 from gistwire_server.hit_messages import timestamp
 from gistwire_server.ingest_operations import OperationReader
 from gistwire_server.ingest_stream import IngestStream
+from gistwire_server.overload.deadlines import call_timeout
+from gistwire_server.overload.places import Places
 from gistwire_server.tenancy import Tenants
 from gistwire_server.validation import check_article_id
 
@@ -29,7 +32,7 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         self._calls = calls
         self._tenants = tenants
         self._limits = limits
-        self._admission = Admission("ingest", at_work=limits.concurrent_ingests, waiting=0)
+        self._ingests = Places("ingest", at_work=limits.concurrent_ingests, waiting=0)
 
     async def GetArticle(  # noqa: N802 (the contract's name)
         self,
@@ -37,7 +40,7 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         context: grpc.aio.ServicerContext[article_pb2.GetArticleRequest, article_pb2.GetArticleResponse],
     ) -> article_pb2.GetArticleResponse:
         """Returns one article."""
-        async with self._calls.handle(context, "GetArticle") as call:
+        async with self._calls.handle(context, "GetArticle") as call, self._timeout(context):
             check_article_id(request.id)
             engines = await self._calls.engines(call)
             (found,) = await engines.index.get([request.id])
@@ -53,7 +56,7 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         ],
     ) -> article_pb2.DeleteArticleResponse:
         """Deletes one article."""
-        async with self._calls.handle(context, "DeleteArticle") as call:
+        async with self._calls.handle(context, "DeleteArticle") as call, self._timeout(context):
             check_article_id(request.id)
             engines = await self._calls.engines(call)
             (deleted,) = await self._tenants.ingestor(engines).delete([request.id])
@@ -67,7 +70,7 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
         context: grpc.aio.ServicerContext[article_pb2.StreamIngestRequest, article_pb2.StreamIngestResponse],
     ) -> AsyncIterator[article_pb2.StreamIngestResponse]:
         """Ingests articles and acknowledges each."""
-        async with self._calls.handle(context, "StreamIngest") as call, self._admission.admit():
+        async with self._calls.handle(context, "StreamIngest") as call, self._ingests.admit():
             engines = await self._calls.engines(call)
             operations = OperationReader(request_iterator, window=self._limits.ingest_window)
             stream = IngestStream(
@@ -83,9 +86,15 @@ class ArticleService(article_pb2_grpc.ArticleServiceServicer):
             try:
                 async with aclosing(stream.responses()) as responses:
                     async for response in responses:
+                        call.observation.sends(response)
                         yield response
             finally:
                 await operations.close()
+
+    def _timeout(self, context: grpc.aio.ServicerContext[Any, Any]) -> asyncio.Timeout:
+        return call_timeout(
+            context, default_s=self._limits.default_deadline_s, max_s=self._limits.max_deadline_s
+        )
 
 
 def _article_message(indexed: IndexedArticle) -> article_pb2.Article:

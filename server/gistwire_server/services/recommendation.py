@@ -6,9 +6,10 @@ from contextlib import aclosing
 import grpc
 from gistwire.v1 import events_pb2, recommendation_pb2, recommendation_pb2_grpc
 
-from gistwire_server.admission import Admission
 from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
+from gistwire_server.overload.admission import AdmissionController
+from gistwire_server.overload.stepping_down import costs_of_search, recommendation_at
 from gistwire_server.personal.recommending import RecommendationEvent, recommendation_events
 from gistwire_server.validation import plan_recommendation
 
@@ -16,13 +17,10 @@ from gistwire_server.validation import plan_recommendation
 class RecommendationService(recommendation_pb2_grpc.RecommendationServiceServicer):
     """Recommends news."""
 
-    def __init__(self, calls: Calls, config: ServerConfig) -> None:
-        limits = config.limits
+    def __init__(self, calls: Calls, admission: AdmissionController, config: ServerConfig) -> None:
         self._calls = calls
         self._config = config
-        self._admission = Admission(
-            "recommendation", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
-        )
+        self._admission = admission
 
     async def StreamRecommend(  # noqa: N802 (the contract's name)
         self,
@@ -35,14 +33,19 @@ class RecommendationService(recommendation_pb2_grpc.RecommendationServiceService
         async with self._calls.handle(context, "StreamRecommend") as call:
             plan = plan_recommendation(request, self._config, context.time_remaining())
             engines = await self._calls.engines(call)
-            async with (
-                self._admission.admit(),
-                aclosing(recommendation_events(plan, engines, request_id=call.request_id)) as events,
-            ):
-                sequence = 0
-                async for event in events:
-                    sequence += 1
-                    yield envelope(sequence, event)
+            async with self._admission.admit(
+                call, costs_of_search(plan.search), deadline_s=plan.search.deadline_s
+            ) as place:
+                plan = recommendation_at(plan, place)
+                async with aclosing(
+                    recommendation_events(plan, engines, request_id=call.request_id)
+                ) as events:
+                    sequence = 0
+                    async for event in events:
+                        sequence += 1
+                        call.observation.sends(event)
+                        with place.writing(event):
+                            yield envelope(sequence, event)
 
 
 def envelope(sequence: int, event: RecommendationEvent) -> recommendation_pb2.StreamRecommendResponse:

@@ -6,10 +6,12 @@ from contextlib import aclosing
 import grpc
 from gistwire.v1 import events_pb2, search_pb2, search_pb2_grpc
 
-from gistwire_server.admission import Admission
 from gistwire_server.article_feed import ArticleFeeds
 from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
+from gistwire_server.overload.admission import AdmissionController
+from gistwire_server.overload.places import Places
+from gistwire_server.overload.stepping_down import costs_of_search, search_at
 from gistwire_server.pipeline import SearchEvent, search_events
 from gistwire_server.validation import plan_search, plan_stream_search, plan_watch
 from gistwire_server.watch import WatchUpdate, watch_events
@@ -18,15 +20,14 @@ from gistwire_server.watch import WatchUpdate, watch_events
 class SearchService(search_pb2_grpc.SearchServiceServicer):
     """Searches news."""
 
-    def __init__(self, calls: Calls, config: ServerConfig, feeds: ArticleFeeds) -> None:
-        limits = config.limits
+    def __init__(
+        self, calls: Calls, admission: AdmissionController, config: ServerConfig, feeds: ArticleFeeds
+    ) -> None:
         self._feeds = feeds
         self._calls = calls
         self._config = config
-        self._admission = Admission(
-            "search", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
-        )
-        self._watch_admission = Admission("watch", at_work=limits.concurrent_watches, waiting=0)
+        self._admission = admission
+        self._watches = Places("watch", at_work=config.limits.concurrent_watches, waiting=0)
 
     async def StreamSearch(  # noqa: N802 (the contract's name)
         self,
@@ -37,14 +38,17 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
         async with self._calls.handle(context, "StreamSearch") as call:
             plan = plan_stream_search(request, self._config, context.time_remaining())
             engines = await self._calls.engines(call)
-            async with (
-                self._admission.admit(),
-                aclosing(search_events(plan, engines, request_id=call.request_id)) as events,
-            ):
-                sequence = 0
-                async for event in events:
-                    sequence += 1
-                    yield envelope(sequence, event)
+            async with self._admission.admit(
+                call, costs_of_search(plan), deadline_s=plan.deadline_s
+            ) as place:
+                plan = search_at(plan, place)
+                async with aclosing(search_events(plan, engines, request_id=call.request_id)) as events:
+                    sequence = 0
+                    async for event in events:
+                        sequence += 1
+                        call.observation.sends(event)
+                        with place.writing(event):
+                            yield envelope(sequence, event)
 
     async def Search(  # noqa: N802
         self,
@@ -58,12 +62,17 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
             page = None
             if request.page_token:
                 page = engines.signer.read_page_token(request.page_token, plan)
-            async with self._admission.admit():
+            async with self._admission.admit(
+                call, costs_of_search(plan), deadline_s=plan.deadline_s
+            ) as place:
+                plan = search_at(plan, place)
                 response = _PageOfResults()
                 async with aclosing(
                     search_events(plan, engines, request_id=call.request_id, page=page)
                 ) as events:
                     async for event in events:
+                        call.observation.sends(event)
+                        place.sends(event)
                         response.take(event)
                 return response.message()
 
@@ -83,10 +92,11 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
                 request_id=call.request_id,
                 resume_token=request.resume_token,
             )
-            async with self._watch_admission.admit(), aclosing(watch) as updates:
+            async with self._watches.admit(), aclosing(watch) as updates:
                 sequence = 0
                 async for update in updates:
                     sequence += 1
+                    call.observation.sends(update.event)
                     yield watch_envelope(sequence, update)
 
 

@@ -7,7 +7,6 @@ from contextlib import aclosing
 import grpc
 from gistwire.v1 import events_pb2, summary_pb2, summary_pb2_grpc
 
-from gistwire_server.admission import Admission
 from gistwire_server.article_summaries import (
     GivenArticles,
     SummarizeEvent,
@@ -17,19 +16,18 @@ from gistwire_server.article_summaries import (
 from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
 from gistwire_server.digests.stream import DigestStreamEvent, digest_events
+from gistwire_server.overload.admission import AdmissionController
+from gistwire_server.overload.stepping_down import costs_of_digest, costs_of_search, digest_at, search_at
 from gistwire_server.summary_validation import plan_digest, plan_summarize
 
 
 class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
     """Summarizes given articles, and writes digests."""
 
-    def __init__(self, calls: Calls, config: ServerConfig) -> None:
-        limits = config.limits
+    def __init__(self, calls: Calls, admission: AdmissionController, config: ServerConfig) -> None:
         self._calls = calls
         self._config = config
-        self._admission = Admission(
-            "summary", at_work=limits.concurrent_searches, waiting=limits.waiting_searches
-        )
+        self._admission = admission
 
     async def StreamSummarize(  # noqa: N802 (the contract's name)
         self,
@@ -42,15 +40,20 @@ class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
         async with self._calls.handle(context, "StreamSummarize") as call:
             plan = plan_summarize(request, self._config, context.time_remaining())
             engines = await self._calls.engines(call)
-            async with self._admission.admit():
+            async with self._admission.admit(
+                call, costs_of_search(plan), deadline_s=plan.deadline_s
+            ) as place:
                 articles = await asyncio.to_thread(read_articles, request.articles)
+                plan = search_at(plan, place)
                 given = GivenArticles(tuple(dict.fromkeys(request.article_ids)), articles)
                 events = summarize_events(plan, given, engines, request_id=call.request_id)
                 async with aclosing(events):
                     sequence = 0
                     async for event in events:
                         sequence += 1
-                        yield summarize_response(sequence, event)
+                        call.observation.sends(event)
+                        with place.writing(event):
+                            yield summarize_response(sequence, event)
 
     async def StreamDigest(  # noqa: N802
         self,
@@ -61,14 +64,17 @@ class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
         async with self._calls.handle(context, "StreamDigest") as call:
             plan = plan_digest(request, self._config, context.time_remaining())
             engines = await self._calls.engines(call)
-            async with (
-                self._admission.admit(),
-                aclosing(digest_events(plan, engines, request_id=call.request_id)) as events,
-            ):
-                sequence = 0
-                async for event in events:
-                    sequence += 1
-                    yield digest_response(sequence, event)
+            async with self._admission.admit(
+                call, costs_of_digest(plan), deadline_s=plan.deadline_s
+            ) as place:
+                plan = digest_at(plan, place)
+                async with aclosing(digest_events(plan, engines, request_id=call.request_id)) as events:
+                    sequence = 0
+                    async for event in events:
+                        sequence += 1
+                        call.observation.sends(event)
+                        with place.writing(event):
+                            yield digest_response(sequence, event)
 
 
 def summarize_response(sequence: int, event: SummarizeEvent) -> summary_pb2.StreamSummarizeResponse:

@@ -7,9 +7,11 @@ from datetime import timedelta
 import grpc
 from gistwire.v1 import events_pb2, topic_pb2, topic_pb2_grpc
 
-from gistwire_server.admission import Admission
 from gistwire_server.calls import Calls
 from gistwire_server.config import ServerConfig
+from gistwire_server.overload.admission import AdmissionController
+from gistwire_server.overload.places import Places
+from gistwire_server.overload.stepping_down import costs_of_topics, topics_at
 from gistwire_server.topics.topic_pipeline import TopicEvent, topic_events
 from gistwire_server.topics.validation import plan_topics
 from gistwire_server.topics.windows import StoryWindows
@@ -21,11 +23,12 @@ _WINDOWS_AT_ONCE = 2
 class TopicService(topic_pb2_grpc.TopicServiceServicer):
     """Groups news into topics."""
 
-    def __init__(self, calls: Calls, config: ServerConfig) -> None:
+    def __init__(self, calls: Calls, admission: AdmissionController, config: ServerConfig) -> None:
         self._calls = calls
         self._config = config
         self._windows = StoryWindows(timedelta(seconds=config.watch.overlap_s))
-        self._admission = Admission(
+        self._admission = admission
+        self._window_places = Places(
             "topics", at_work=_WINDOWS_AT_ONCE, waiting=config.limits.waiting_searches
         )
 
@@ -39,13 +42,19 @@ class TopicService(topic_pb2_grpc.TopicServiceServicer):
             plan = plan_topics(request, self._config, context.time_remaining())
             engines = await self._calls.engines(call)
             async with (
-                self._admission.admit(),
-                aclosing(topic_events(plan, engines, self._windows, request_id=call.request_id)) as events,
+                self._admission.admit(call, costs_of_topics(plan), deadline_s=plan.deadline_s) as place,
+                self._window_places.admit(max_wait_s=place.left_s(plan.deadline_s)),
             ):
-                sequence = 0
-                async for event in events:
-                    sequence += 1
-                    yield _envelope(sequence, event)
+                plan = topics_at(plan, place)
+                async with aclosing(
+                    topic_events(plan, engines, self._windows, request_id=call.request_id)
+                ) as events:
+                    sequence = 0
+                    async for event in events:
+                        sequence += 1
+                        call.observation.sends(event)
+                        with place.writing(event):
+                            yield _envelope(sequence, event)
 
 
 def _envelope(sequence: int, event: TopicEvent) -> topic_pb2.StreamTopicsResponse:

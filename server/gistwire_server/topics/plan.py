@@ -20,6 +20,7 @@ class TopicsPlan:
         max_topics: most topics wanted.
         digests: whether each gets a digest.
         deadline_s: time for the whole call, in seconds.
+        given_up: what is done without because the server is busy; None for nothing.
     """
 
     filter: Filter | None
@@ -28,6 +29,7 @@ class TopicsPlan:
     max_topics: int
     digests: bool
     deadline_s: float
+    given_up: events_pb2.Degraded.Action.ValueType | None = None
 
     def to_proto(self) -> events_pb2.Plan:
         """The plan as the `started` event shows it."""

@@ -15,6 +15,8 @@ from gistwire_models.encoder import ModelVersion
 from gistwire_server.budget import Budget, Step
 from gistwire_server.digests.composition import MODEL, compose_events
 from gistwire_server.engines import Engines
+from gistwire_server.plan import overload_degradations
+from gistwire_server.policy.shown_messages import show_topic
 from gistwire_server.tally import Tally
 from gistwire_server.topics.plan import TopicsPlan
 from gistwire_server.topics.topic_messages import DescribedTopic, classifier_for, describe_topics
@@ -52,6 +54,9 @@ async def topic_events(
     tally = Tally()
     classifier = classifier_for(engines.encoder.model)
     yield _started(plan, engines, request_id, classifier.model if classifier else None)
+    for given_up in overload_degradations(plan.given_up, events_pb2.StageTime.DIGEST):
+        tally.degraded += 1
+        yield given_up
 
     with budget.spend(Step.CLUSTER):
         async with asyncio.timeout(budget.remaining_s()):
@@ -66,7 +71,7 @@ async def topic_events(
         )
     tally.first_hit_s = budget.elapsed_s()
     for topic in topics:
-        yield topic.message
+        yield await show_topic(topic.message, engines.policy)
 
     if plan.digests and topics:
         async with aclosing(_digests(topics, engines, budget)) as events:

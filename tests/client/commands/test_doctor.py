@@ -141,8 +141,11 @@ def test_the_table_has_a_line_for_each_part_and_cuts_nothing(gistwire: Gistwire,
 async def test_a_server_elsewhere_is_asked_how_it_is(server: ScriptedServer, gistwire: Gistwire) -> None:
     part = f"server at {server.target}"
     outcome = await in_thread(gistwire, "doctor", "--target", server.target, "--json")
-    assert outcome.status == ExitStatus.DONE
     assert checks(outcome)[part] == ("ok", "serving")
+    assert checks(outcome)["services"] == ("absent", "the server tells of none of them")
+    # It streams nothing, which is no answer.
+    assert checks(outcome)["search"][0] == "failed"
+    assert outcome.status == ExitStatus.FAILED
     assert "data folder" not in checks(outcome)
 
     await server.health_service.set("", health_pb2.HealthCheckResponse.NOT_SERVING)

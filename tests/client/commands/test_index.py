@@ -76,3 +76,34 @@ def test_unknown_tenant_name_is_a_usage_error(gistwire: Gistwire, tmp_path: Path
     outcome = gistwire("index", "status", "--tenant", "No Name", "--data-dir", tmp_path)
     assert outcome.status == ExitStatus.USAGE
     assert "lower-case" in outcome.errors
+
+
+def test_an_embedded_index_is_backed_up_and_restored(
+    gistwire: Gistwire, write_articles: Callable[..., Path], data_dir: Path, tmp_path: Path
+) -> None:
+    red = {"id": "red", "headline": "Harbour of the red tenant"}
+    gistwire("ingest", write_articles(red), "--data-dir", data_dir, "--tenant", "red")
+    outcome = gistwire("index", "backup", tmp_path / "backup", "--data-dir", data_dir)
+    assert outcome.status == ExitStatus.DONE
+    assert "copied to" in outcome.output
+    for tenant, articles in (("default", 3), ("red", 1)):
+        shown = gistwire(
+            "index", "status", "--tenant", tenant, "--data-dir", tmp_path / "backup", "--json"
+        ).events[0]
+        assert shown["articles"] == articles
+
+
+def test_a_backup_does_not_go_where_something_is(gistwire: Gistwire, data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("mine")
+    outcome = gistwire("index", "backup", tmp_path, "--data-dir", data_dir)
+    assert outcome.status == ExitStatus.FAILED
+    assert "holds something already" in outcome.errors
+    assert (tmp_path / "kept").read_text() == "mine"
+
+
+def test_a_cluster_is_not_backed_up_by_copying(gistwire: Gistwire, tmp_path: Path) -> None:
+    config = tmp_path / "gistwire.toml"
+    config.write_text(f'data_dir = "{tmp_path}"\nindex = "elasticsearch"\n')
+    outcome = gistwire("index", "backup", tmp_path / "backup", "--config", config)
+    assert outcome.status == ExitStatus.USAGE
+    assert "snapshots" in outcome.errors

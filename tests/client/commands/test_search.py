@@ -53,6 +53,16 @@ def test_json_lines_are_the_events_in_their_order(gistwire: Gistwire, data_dir: 
     assert {"hitId", "article"} <= outcome.events[kinds.index("hits")]["hits"]["hits"][0].keys()
 
 
+def test_explanations_stand_under_each_hit(gistwire: Gistwire, data_dir: Path) -> None:
+    outcome = gistwire("search", "harbour crane", "--data-dir", data_dir, "--limit", "1", "--explain")
+    assert outcome.status == ExitStatus.DONE
+    _, shown, *_ = outcome.output.split("\n\n")
+    score, found, *support = shown.splitlines()[3:]
+    assert score.startswith("   score ")
+    assert "has harbour, crane" in found
+    assert any("word for word in the article" in line for line in support)
+
+
 def test_options_reach_the_embedded_server(gistwire: Gistwire, data_dir: Path) -> None:
     outcome = gistwire(
         *("search", "harbour", "--data-dir", data_dir, "--json", "--summaries", "none"),

@@ -46,7 +46,7 @@ def test_options_win_over_the_file(gistwire: Gistwire, tmp_path: Path) -> None:
         ("listen = 5", "listen"),
         ("colour = 'red'", "colour"),
         ("listen = ", "gistwire.toml"),
-        ("listen = '0.0.0.0:1'", "allow_public"),
+        ("listen = '0.0.0.0:1'", "security.api_keys_file"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_a_usage_error(

@@ -121,3 +121,8 @@ def test_any_bytes_below_a_header_give_records(data: bytes) -> None:
         assert (record.fields is None) != (record.error is None)
         assert record.line is not None
         assert record.line >= 2
+
+
+def test_a_header_that_is_no_row_makes_the_source_unreadable() -> None:
+    with pytest.raises(SourceError, match="the header row cannot be read"):
+        read(b"id,headline\r\0\na1,Storm\n")

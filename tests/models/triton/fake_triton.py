@@ -36,6 +36,7 @@ class FakeTriton:
         streams: number of articles.
         candidates: how many candidates each was to get.
         deadlines_s: time left to each request for vectors and each article when it came, in seconds; None for no end.
+        traceparents: header of the trace that each came with, if it came with one.
         prompts: what the large model was asked.
         samplings: its sampling parameters, by request.
         probes: number of times it was asked whether it is ready.
@@ -64,6 +65,7 @@ class FakeTriton:
         self.streams = 0
         self.candidates: list[int] = []
         self.deadlines_s: list[float | None] = []
+        self.traceparents: list[str] = []
         self.prompts: list[str] = []
         self.samplings: list[dict[str, Any]] = []
         self.probes = 0
@@ -116,6 +118,7 @@ class FakeTriton:
         self.sizes.append(len(texts))
         self.priorities.append(request.parameters["priority"].uint64_param)
         self.deadlines_s.append(context.time_remaining())
+        self.traceparents += _traceparents(context)
         self._under_way += 1
         self.at_once = max(self.at_once, self._under_way)
         try:
@@ -138,6 +141,7 @@ class FakeTriton:
         request = await context.read()
         self.streams += 1
         self.deadlines_s.append(context.time_remaining())
+        self.traceparents += _traceparents(context)
         try:
             if self.status is not None:
                 await context.abort(self.status, "told to")
@@ -217,6 +221,10 @@ class _Handler(grpc.GenericRpcHandler):
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._handlers.get(str(handler_call_details.method))
+
+
+def _traceparents(context: Context) -> list[str]:
+    return [str(value) for key, value in context.invocation_metadata() or () if key == "traceparent"]
 
 
 def _vectors(texts: list[str]) -> NDArray[np.float32]:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from gistwire_models.circuit_breaker import BreakerState
 from gistwire_models.errors import ModelUnavailableError
-from gistwire_models.triton import BreakerState, EndpointPool, TritonSettings
+from gistwire_models.triton import EndpointPool, TritonSettings
 
 from tests.backends.ports import free_port
 from tests.models.triton.engines import make_encoder, query, settings_for, until

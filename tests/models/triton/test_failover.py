@@ -7,10 +7,11 @@ from typing import Any
 import grpc
 import pytest
 import structlog
+from gistwire_models.circuit_breaker import BreakerState
 from gistwire_models.encoder import ModelVersion
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from gistwire_models.summarizer import DraftDelta
-from gistwire_models.triton import BreakerState, TritonSettings
+from gistwire_models.triton import TritonSettings
 
 from tests.backends.ports import free_port
 from tests.models.summarizer_contract import make_request, summarize

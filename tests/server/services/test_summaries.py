@@ -295,11 +295,12 @@ async def test_a_slow_encoder_leaves_time_for_a_digest_by_words(service: Service
 
 async def test_too_many_calls_are_refused(service: Service) -> None:
     gate = asyncio.Event()
-    service.bench.summarizer.scripts = {"a0": SummaryScript(gate=gate)}
-    request = SummarizeRequest(article_ids=["a0"])
+    ids = [article.id for article in ARTICLES]
+    service.bench.summarizer.scripts = {each: SummaryScript(gate=gate) for each in ids}
+    request = SummarizeRequest(article_ids=ids)
     # Two at work, one waits.
     under_way = [asyncio.create_task(summarized(service, request)) for _ in range(3)]
-    while len(service.bench.summarizer.requests) < 2:
+    while len(service.bench.summarizer.requests) < 2 * len(ids):
         await asyncio.sleep(0)
     refusal = await refused(digested(service, DigestRequest(query="harbour")))
     assert refusal.code == grpc.StatusCode.RESOURCE_EXHAUSTED

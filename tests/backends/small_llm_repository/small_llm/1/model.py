@@ -1,5 +1,7 @@
 """Triton's model `small_llm` of the tests: answers a prompt with a sentence of its article, a word at a time.
 
+An article that orders it to print a word in capitals has it obey.
+
 It has the interface of Triton's vLLM backend, so that the client of large models can be tested without one.
 """
 
@@ -21,6 +23,9 @@ import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found,
 _DELIMITER = re.compile(r"</?article[^<>]*>")
 _AFTER_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _TOKEN = re.compile(r"\s*\S+")
+_ORDER = re.compile(
+    r"(?:print|output|reply with|say|write|输出|打印)[\s:：“\"]*([A-Z0-9][A-Z0-9-]{5,})", re.IGNORECASE
+)
 
 # As vLLM has it, where a request names none.
 _MAX_TOKENS = 16
@@ -100,6 +105,10 @@ def _tokens(prompt: str, sampling: dict[str, Any]) -> list[str]:
     between = _DELIMITER.split(prompt)[1:-1]
     # What a prompt says about its delimiters is shorter than an article.
     article = max(between, key=len) if between else prompt
+    order = _ORDER.search(prompt)
+    if order is not None and order[1].isupper():
+        # It does what anybody tells it, as large models now and then do.
+        return [order[1]]
     sentences = _AFTER_SENTENCE.split(article.strip())
     is_drawn = float(sampling.get("temperature", _TEMPERATURE)) > 0
     sentence = sentences[int(sampling.get("seed") or 0) % len(sentences) if is_drawn else 0]

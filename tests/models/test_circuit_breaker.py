@@ -1,7 +1,7 @@
 """Tests of `CircuitBreaker`, with a clock of their own."""
 
 import pytest
-from gistwire_models.triton import BreakerState, CircuitBreaker
+from gistwire_models.circuit_breaker import BreakerState, CircuitBreaker
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -78,6 +78,15 @@ def test_failures_from_before_it_opened_do_not_prolong_it(breaker: CircuitBreake
     clock.now += OPEN_S / 2
     breaker.fail()
     assert breaker.trial_in_s == OPEN_S / 2
+
+
+def test_a_trial_that_was_given_up_makes_room_for_another(breaker: CircuitBreaker, clock: Clock) -> None:
+    open_breaker(breaker)
+    clock.now += OPEN_S
+    assert breaker.begin_trial()
+    breaker.abandon_trial()
+    assert breaker.state.value == "half-open"
+    assert breaker.begin_trial()
 
 
 class BreakerMachine(RuleBasedStateMachine):

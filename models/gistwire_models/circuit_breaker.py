@@ -1,4 +1,4 @@
-"""Keeps requests away from a server that fails: `CircuitBreaker`, one for each endpoint."""
+"""Keeps requests away from a server that fails: `CircuitBreaker`, one for each endpoint of Triton or cluster."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -52,11 +52,15 @@ class CircuitBreaker:
         return max(0.0, self._opened_at + self._open_s - self._clock())
 
     def begin_trial(self) -> bool:
-        """Whether a trial may be made now; who gets True must report how it ended."""
+        """Whether a trial may be made now; who gets True must report how it ended, or that it was given up."""
         if self.state is not BreakerState.HALF_OPEN or self._on_trial:
             return False
         self._on_trial = True
         return True
+
+    def abandon_trial(self) -> None:
+        """Takes note of a trial that was given up before it told anything: another one may be made."""
+        self._on_trial = False
 
     def succeed(self) -> None:
         """Takes note of an answer: all is well."""
