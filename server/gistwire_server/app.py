@@ -36,6 +36,7 @@ from gistwire_server.health import HealthService
 from gistwire_server.listening import bind, health_alone
 from gistwire_server.model_engines import open_encoder, open_summarizer
 from gistwire_server.overload.admission import AdmissionController
+from gistwire_server.overload.loop_lag import LoopLag
 from gistwire_server.overload.rate_limits import RateLimits
 from gistwire_server.paging import TokenSigner, load_key
 from gistwire_server.policy.summary_policy import open_policy
@@ -167,7 +168,7 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
         engines.costs.observer = metrics.stage_ended
         add_backend_gauges(metrics.gauges, engines)
         rates = RateLimits(config.overload)
-        admission = AdmissionController(config.overload, config.limits, rates)
+        admission = AdmissionController(config.overload, config.limits, rates, loop_lag=LoopLag())
         add_admission_gauges(metrics.gauges, admission, queue_limit=config.limits.waiting_searches)
         if config.security.tls is not None:
             add_certificate_gauge(metrics.gauges, config.security.tls.certificate_file)

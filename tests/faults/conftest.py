@@ -9,7 +9,9 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -18,17 +20,16 @@ from gistwire_client.client import GistwireClient
 from gistwire_indexer.elasticsearch import ElasticsearchSettings, ElasticsearchStore
 from gistwire_models.scripted import ScriptedEncoder, ScriptedSummarizer
 from gistwire_server.app import serving
-from gistwire_server.config import ServerConfig
+from gistwire_server.config import load_config
 from gistwire_server.engines import Engines
 from gistwire_server.paging import TokenSigner
 from gistwire_server.scoring import Scorer
 
 from tests.backends.elasticsearch import ElasticsearchServer, new_elasticsearch
+from tests.faults.rows import FIGURE
 
 LONG = os.environ.get("GISTWIRE_LONG_FAULTS") == "1"
 """Whether to run the long forms."""
-
-_figures: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ class Deployment:
 
 
 @pytest.fixture
-def report_figure() -> Callable[[str], None]:
-    """Takes a line of what a fault cost, to be printed at the end."""
-    return _figures.append
+def report_figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line of what a fault cost, ``"fault 1: …"``, to be printed at the end."""
+    return partial(record_property, FIGURE)
 
 
 @pytest.fixture
@@ -71,16 +72,16 @@ def breakable_elasticsearch() -> Iterator[ElasticsearchServer]:
 
 @asynccontextmanager
 async def deployed(
-    url: str, folder: Path, *, tenants: tuple[str, ...] = ()
+    url: str, folder: Path, *, listen: str = "unix", **fields: Any
 ) -> AsyncGenerator[Deployment, None]:
-    """Runs a Gistwire server on a cluster while the block runs."""
+    """Runs a Gistwire server on a cluster while the block runs; `fields` are further ones of its configuration."""
     encoder, summarizer = ScriptedEncoder(), ScriptedSummarizer()
     settings = ElasticsearchSettings(
         urls=(url,), prefix=f"fault-{secrets.token_hex(4)}", refresh_interval_s=0.2, request_timeout_s=10.0
     )
     store = ElasticsearchStore(settings, model=encoder.model, dimension=encoder.dimension)
     engines = Engines(
-        config=ServerConfig(data_dir=folder, listen="unix", tenants=tenants),
+        config=load_config(data_dir=folder, listen=listen, **fields),
         index=await store.tenant("default"),
         user_events=await store.user_events("default"),
         encoder=encoder,
@@ -102,5 +103,12 @@ async def deployed(
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Prints what the faults cost."""
-    for line in _figures:
-        terminalreporter.write_line(line)
+    reports = (report for reports in terminalreporter.stats.values() for report in reports)
+    figures = (
+        value
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == FIGURE
+    )
+    for line in dict.fromkeys(figures):
+        terminalreporter.write_line(str(line))

@@ -1,4 +1,4 @@
-"""Bulk requests to a real Elasticsearch with bad documents, refusals for now, and answers that never come.
+"""Fault 12: bulk requests to Elasticsearch with bad documents, refusals for now, and answers that never come.
 
 Bad documents become dead letters with reasons; good ones are indexed exactly once.
 """
@@ -6,7 +6,7 @@ Bad documents become dead letters with reasons; good ones are indexed exactly on
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ async def cluster(elasticsearch_server: ElasticsearchServer, tmp_path: Path) -> 
 
 
 async def test_bad_documents_are_kept_and_good_ones_indexed_exactly_once(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster, tmp_path: Path, report_figure: Callable[[str], None]
 ) -> None:
     source, letters = tmp_path / "news.jsonl", tmp_path / "letters.jsonl"
     await asyncio.to_thread(write_source, source)
@@ -107,6 +107,12 @@ async def test_bad_documents_are_kept_and_good_ones_indexed_exactly_once(
     # An article of which the stream broke before its acknowledgement is unchanged when it is sent again.
     assert totals.created + totals.unchanged == len(good)
     assert await versions(cluster.store) == Counter(dict.fromkeys(good, 1))
+    counts = cluster.proxy.counts
+    report_figure(
+        f"fault 12: {ARTICLES} articles, {len(bad)} of them bad, {counts['busy']} bulk requests answered by 429 or "
+        f"503, {counts['busy_items']} actions by 429, {counts['dropped']} never: {len(bad)} dead letters "
+        f"with reasons, {len(good)} articles written exactly once"
+    )
 
 
 async def versions(store: ElasticsearchStore) -> dict[str, int]:

@@ -13,7 +13,8 @@ import grpc
 import pytest
 from gistwire.v1 import article_pb2, events_pb2, search_pb2, search_pb2_grpc, specs_pb2
 from gistwire_client.client import GistwireClient
-from gistwire_models.triton import BreakerState, TritonEncoder, TritonSettings, TritonSummarizer
+from gistwire_models.circuit_breaker import BreakerState
+from gistwire_models.triton import TritonEncoder, TritonSettings, TritonSummarizer
 from gistwire_server.app import running_server
 from gistwire_server.config import ServerConfig, SummaryConfig, TritonConfig
 

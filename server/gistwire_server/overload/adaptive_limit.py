@@ -9,7 +9,6 @@ from gistwire_server.budget import Clock
 _WINDOW_S = 0.5
 _WINDOW_SAMPLES = 10
 _BASELINE_GAIN = 1 / 8
-_LIMIT_GAIN = 0.3
 _STEEPEST_FALL = 0.5
 
 _SHORTEST_S = 1e-6
@@ -39,8 +38,9 @@ class AdaptiveLimit:
     While less runs than half the limit, it says nothing of the limit, which then stays as it is.
 
     Args:
-        minimum: lowest limit, in units of cost.
-        maximum: highest limit, with which it begins.
+        minimum: lowest limit, in units of cost, with which it begins: what a server can do is not known yet, and too
+            much at once would be waited for by all.
+        maximum: highest limit.
         tolerance: how many times the baseline latencies may be; at least 1.
         clock: seconds that only grow.
     """
@@ -50,7 +50,7 @@ class AdaptiveLimit:
         self._maximum = maximum
         self._tolerance = tolerance
         self._clock = clock
-        self._limit = maximum
+        self._limit = self._minimum
         # Seconds for a unit of cost, by kind of call.
         self._baselines_s: dict[str, float] = {}
         self._window = _Window(clock())
@@ -113,8 +113,7 @@ class AdaptiveLimit:
         stretch = sum(window.stretches) / len(window.stretches)
         gradient = min(max(self._tolerance / stretch, _STEEPEST_FALL), 1.0)
         target = self._limit * gradient + sqrt(self._limit)
-        moved = self._limit + _LIMIT_GAIN * (target - self._limit)
-        self._limit = min(max(moved, self._minimum), self._maximum)
+        self._limit = min(max(target, self._minimum), self._maximum)
 
     def _next_probe(self) -> float:
         # Replicas that began together do not probe together.

@@ -14,6 +14,7 @@ from gistwire_server.errors import OverloadedError
 from gistwire_server.overload.adaptive_limit import AdaptiveLimit
 from gistwire_server.overload.config import OverloadConfig
 from gistwire_server.overload.fair_queue import Entry, FairQueue
+from gistwire_server.overload.loop_lag import LoopLag
 from gistwire_server.overload.place import Place
 from gistwire_server.overload.quality_step import CallCosts, QualityStep
 from gistwire_server.overload.rate_limits import RateLimits
@@ -22,6 +23,7 @@ _WAIT_SHARE = 0.5
 """Most of a call's time that it may wait for its place: with less left, little could be done."""
 
 _HOLD_GAIN = 1 / 16
+_PAUSE_GAIN = 1 / 8
 _RETRY_AFTER_UNKNOWN_S = 1.0
 _MIN_RETRY_AFTER_S, _MAX_RETRY_AFTER_S = 0.1, 30.0
 
@@ -50,15 +52,23 @@ class AdmissionController:
         limits: the most that runs and waits at a time.
         rates: what each caller may ask for.
         clock: seconds that only grow.
+        loop_lag: measures how late the event loop is; None to admit by cost alone.
     """
 
     def __init__(
-        self, overload: OverloadConfig, limits: LimitsConfig, rates: RateLimits, clock: Clock = time.monotonic
+        self,
+        overload: OverloadConfig,
+        limits: LimitsConfig,
+        rates: RateLimits,
+        clock: Clock = time.monotonic,
+        *,
+        loop_lag: LoopLag | None = None,
     ) -> None:
         self._config = overload
         self._may_wait = limits.waiting_searches
         self._rates = rates
         self._clock = clock
+        self._loop_lag = loop_lag
         self._limit = AdaptiveLimit(
             minimum=overload.min_concurrent_searches,
             maximum=limits.concurrent_searches,
@@ -69,6 +79,9 @@ class AdmissionController:
         self._in_use = 0.0
         # How long a unit of cost is held, lately; None before anything ended.
         self._hold_s: float | None = None
+        # How long it takes, lately, from one call that leaves the queue to the next.
+        self._pause_s = 0.0
+        self._last_left: float | None = None
         self._refused = 0
 
     @property
@@ -144,13 +157,24 @@ class AdmissionController:
             timer.cancel()
 
     def _fits(self, cost: float) -> bool:
-        # What alone is more than the limit runs alone.
-        return self._in_use + cost <= self._limit.value + _ROUNDING or self._in_use <= _ROUNDING
+        if self._in_use <= _ROUNDING:
+            # What alone is more than the limit runs alone.
+            return True
+        if self._loop_lag is not None and self._loop_lag.seconds > self._config.max_loop_lag_s:
+            return False
+        return self._in_use + cost <= self._limit.value + _ROUNDING
 
     def _grant(self, costs: CallCosts, arrived: float, step: QualityStep) -> Place:
         cost = costs.at(step)
         self._in_use += cost
+        if self._loop_lag is not None:
+            self._loop_lag.measure(self._goes_on)
         return Place(self._clock, arrived, step, cost, self._in_use)
+
+    def _goes_on(self) -> bool:
+        """Lets in whoever waited for the loop; says whether anything runs."""
+        self._dispatch()
+        return self._in_use > _ROUNDING
 
     def _dispatch(self) -> None:
         """Gives places to those whose turn it is, as long as they fit."""
@@ -160,8 +184,15 @@ class AdmissionController:
             if not self._fits(waiter.costs.at(step)):
                 return
             self._queue.take(entry)
+            self._note_leaving()
             if not waiter.granted.done():
                 waiter.granted.set_result(self._grant(waiter.costs, waiter.arrived, step))
+
+    def _note_leaving(self) -> None:
+        now = self._clock()
+        if self._last_left is not None and self._queue:
+            self._pause_s += _PAUSE_GAIN * (now - self._last_left - self._pause_s)
+        self._last_left = now
 
     def _step(self, waited_s: float) -> QualityStep:
         share = waited_s / self._config.max_wait_s
@@ -174,8 +205,12 @@ class AdmissionController:
         return QualityStep.FULL
 
     def _expected_wait_s(self, flow: tuple[str, str]) -> float:
-        """At least how long a further call of a flow would wait, in seconds: if those before it are cut short."""
-        return self._drain_s(waiter.costs.extract for waiter in self._queue.before(flow))
+        """About how long a further call of a flow would wait, in seconds.
+
+        At least as long as those before it take if they are cut short, and as long as so many took lately.
+        """
+        before = [waiter.costs.extract for waiter in self._queue.before(flow)]
+        return max(self._drain_s(iter(before)), len(before) * self._pause_s)
 
     def _drain_s(self, costs: Iterator[float]) -> float:
         """How long what costs so much would take to be admitted, in seconds (Little's law)."""

@@ -24,6 +24,9 @@ _DIGEST_S = 0.3
 
 _DEFAULT_SEARCH_S = _RETRIEVAL_S + 10 * (3 * _CANDIDATE_S + _SCORING_S)
 
+_LEAST_COST = 0.25
+"""What any call costs, however little is done for it: its events go through the one event loop, as all others do."""
+
 
 def costs_of_search(plan: SearchPlan) -> CallCosts:
     """The costs of a search, a recommendation, or summaries, of as many articles."""
@@ -94,4 +97,5 @@ def _cost_of_search(plan: SearchPlan) -> float:
     # What is written in mode FAST is one candidate, whatever the plan's number, which is that of mode BEST.
     candidates = {SummaryMode.BEST: plan.summary.candidates, SummaryMode.FAST: 1}.get(plan.summary.mode, 0)
     scoring_s = 0.0 if plan.summary.mode is SummaryMode.NONE else _SCORING_S
-    return (_RETRIEVAL_S + plan.top_k * (candidates * _CANDIDATE_S + scoring_s)) / _DEFAULT_SEARCH_S
+    seconds = _RETRIEVAL_S + plan.top_k * (candidates * _CANDIDATE_S + scoring_s)
+    return max(_LEAST_COST, seconds / _DEFAULT_SEARCH_S)

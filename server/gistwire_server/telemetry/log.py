@@ -55,8 +55,12 @@ def configure_log(config: TelemetryConfig) -> None:
 @contextmanager
 def log_context(rpc: str, request_id: str) -> Iterator[None]:
     """Has all that is logged while the block runs say which call it belongs to."""
-    with structlog.contextvars.bound_contextvars(rpc=rpc, request_id=request_id):
+    structlog.contextvars.bind_contextvars(rpc=rpc, request_id=request_id)
+    try:
         yield
+    finally:
+        # Not what was there before: a stream whose reader has gone is closed in another context, which lacks it.
+        structlog.contextvars.unbind_contextvars("rpc", "request_id")
 
 
 class LibraryLogHandler(logging.Handler):

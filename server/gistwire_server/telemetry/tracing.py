@@ -13,7 +13,7 @@ import grpc
 import structlog
 from gistwire_models.tracing import TRACER_NAME
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, TraceIdRatioBased
@@ -114,7 +114,10 @@ async def exporting_traces(config: TracesConfig, instance_id: str) -> AsyncItera
 
 @contextmanager
 def call_span(context: grpc.aio.ServicerContext[Any, Any], rpc: str, request_id: str) -> Iterator[Span]:
-    """Makes the span of a call the current one while the block runs, in the trace of its caller if there is one.
+    """Makes the span of a call the current one, in the trace of its caller if there is one; it ends with the block.
+
+    It stays the current one: a call has a task of its own, and so a context, which ends with it. What is left of a
+    stream whose reader has gone is closed by another task, which could not give back what this one took.
 
     Args:
         context: the call, as gRPC has it.
@@ -122,15 +125,16 @@ def call_span(context: grpc.aio.ServicerContext[Any, Any], rpc: str, request_id:
         request_id: identifies it.
     """
     attributes = {"rpc.system": "grpc", "rpc.method": rpc, "gistwire.request_id": request_id}
-    with _tracer.start_as_current_span(
-        f"gistwire {rpc}",
-        context=_context_of(context),
-        kind=SpanKind.SERVER,
-        attributes=attributes,
-        record_exception=False,
-        set_status_on_exception=False,
-    ) as current:
-        yield current
+    parent = _context_of(context)
+    span = _tracer.start_span(
+        f"gistwire {rpc}", context=parent, kind=SpanKind.SERVER, attributes=attributes, record_exception=False
+    )
+    if parent is not None or span.is_recording():
+        attach(trace.set_span_in_context(span, parent))
+    try:
+        yield span
+    finally:
+        span.end()
 
 
 def _context_of(context: grpc.aio.ServicerContext[Any, Any]) -> Context | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 
 import pytest
@@ -11,6 +11,7 @@ from gistwire_server.config import LimitsConfig
 from gistwire_server.errors import OverloadedError, QuotaExceededError
 from gistwire_server.overload.admission import AdmissionController
 from gistwire_server.overload.config import CallerLimitsConfig, OverloadConfig
+from gistwire_server.overload.loop_lag import LoopLag
 from gistwire_server.overload.place import Place
 from gistwire_server.overload.quality_step import CallCosts, QualityStep
 from gistwire_server.overload.rate_limits import RateLimits
@@ -27,12 +28,20 @@ SHRINKING = CallCosts(full=1.0, one_candidate=0.5, fast=0.4, extract=0.1)
 class Bench:
     """A controller with a clock of its own, and calls that stay until they are let go."""
 
-    def __init__(self, *callers: CallerLimitsConfig, at_work: int = 2, waiting: int = 4) -> None:
+    def __init__(
+        self,
+        *callers: CallerLimitsConfig,
+        at_work: int = 2,
+        waiting: int = 4,
+        loop_lag: LoopLag | None = None,
+    ) -> None:
         self.clock = Clock()
         # The timers of waiting calls run by real time: none is to end in a test.
         config = OverloadConfig(max_wait_s=600.0, callers=callers)
         limits = LimitsConfig(concurrent_searches=at_work, waiting_searches=waiting)
-        self.controller = AdmissionController(config, limits, RateLimits(config, self.clock), self.clock)
+        self.controller = AdmissionController(
+            config, limits, RateLimits(config, self.clock), self.clock, loop_lag=loop_lag
+        )
         self.places: list[tuple[str, Place]] = []
         self._metrics = ServerMetrics()
         self._leaving: list[asyncio.Event] = []
@@ -294,11 +303,12 @@ async def test_work_is_charged_by_what_is_done() -> None:
             pass
 
 
-async def test_fewer_run_at_a_time_when_calls_take_longer() -> None:
+async def test_more_run_at_a_time_as_long_as_calls_take_no_longer_and_fewer_when_they_do() -> None:
     async with running(Bench(at_work=40)) as bench:
         for _ in range(20):
             async with bench.admitted():
                 bench.clock.now += 0.1
+        await _fill_up(bench)
         assert bench.controller.limit == 40
         for _ in range(20):
             places = [await bench.start() for _ in range(int(bench.controller.limit))]
@@ -313,6 +323,7 @@ async def test_slow_readers_do_not_count_as_a_slow_server() -> None:
         for _ in range(20):
             async with bench.admitted():
                 bench.clock.now += 0.1
+        await _fill_up(bench)
         for _ in range(40):
             places = [await bench.start() for _ in range(40)]
             bench.clock.now += 0.1
@@ -323,3 +334,47 @@ async def test_slow_readers_do_not_count_as_a_slow_server() -> None:
             for _ in places:
                 await bench.end_first()
         assert bench.controller.limit == 40
+
+
+class _Lag(LoopLag):
+    """A loop that is as late as a test says, which says when it is measured."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late_s = 0.0
+        self.wanted: Callable[[], bool] = lambda: False
+
+    @property
+    def seconds(self) -> float:
+        return self.late_s
+
+    def measure(self, wanted: Callable[[], bool]) -> None:
+        self.wanted = wanted
+
+
+async def test_nobody_is_let_in_beside_others_while_the_loop_is_late() -> None:
+    lag = _Lag()
+    async with running(Bench(at_work=40, loop_lag=lag)) as bench:
+        lag.late_s = 1.0
+        await bench.start()
+        await bench.start()
+        assert len(bench.places) == 1
+        assert lag.wanted()
+        await settle()
+        assert len(bench.places) == 1
+        lag.late_s = 0.0
+        assert lag.wanted()
+        await settle()
+        assert len(bench.places) == 2
+        await bench.end_first()
+        await bench.end_first()
+        assert not lag.wanted()
+
+
+async def _fill_up(bench: Bench) -> None:
+    """Has as many run at a time as may, each as long as on an idle server, until the limit is at its highest."""
+    for _ in range(100):
+        places = [await bench.start() for _ in range(int(bench.controller.limit))]
+        bench.clock.now += 0.1
+        for _ in places:
+            await bench.end_first()

@@ -55,9 +55,9 @@ def test_no_step_costs_more_than_the_one_before_and_more_hits_cost_more(
     assert costs_of_search(replace(plan, top_k=top_k + more)).full >= costs[0]
 
 
-def test_extracts_cost_a_tenth_of_what_is_written() -> None:
+def test_extracts_cost_a_quarter_of_what_is_written() -> None:
     costs = costs_of_search(BEST)
-    assert costs.extract <= 0.1 * costs.full
+    assert costs.extract <= 0.25 * costs.full
     assert costs.extract < costs.fast <= costs.one_candidate < 0.5 * costs.full
 
 
