@@ -53,7 +53,7 @@ class TcpRelay:
             await server.wait_closed()
 
     def silence(self) -> None:
-        """Passes nothing on any more; connections stay open, as when a cable is pulled."""
+        """Passes nothing on any more: connections stay open, as when a cable is pulled; new ones get nowhere."""
         self._flowing.clear()
 
     async def wait_for_connections(self, count: int) -> None:
@@ -81,30 +81,35 @@ class TcpRelay:
         task.add_done_callback(self._tasks.discard)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        loop = asyncio.get_running_loop()
-        with socket.socket() as upstream:
-            upstream.setblocking(False)
-            if self._bytes_per_s is not None:
-                upstream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-            try:
-                await loop.sock_connect(upstream, (self._host, self._port))
-                await self._count_connection(1)
-                ways = [
-                    asyncio.create_task(self._pass_up(reader, upstream)),
-                    asyncio.create_task(self._pass_down(upstream, writer)),
-                ]
-                try:
-                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for way in ways:
-                        way.cancel()
-                    await asyncio.gather(*ways, return_exceptions=True)
-                    await self._count_connection(-1)
-            except OSError:
-                # Nobody listens there, as a server may when it is down.
-                pass
-            finally:
-                writer.transport.abort()
+        try:
+            await self._flowing.wait()
+            with socket.socket() as upstream:
+                await self._join(reader, writer, upstream)
+        except OSError:
+            # Nobody listens there, as a server may when it is down.
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _join(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upstream: socket.socket
+    ) -> None:
+        upstream.setblocking(False)
+        if self._bytes_per_s is not None:
+            upstream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        await asyncio.get_running_loop().sock_connect(upstream, (self._host, self._port))
+        await self._count_connection(1)
+        ways = [
+            asyncio.create_task(self._pass_up(reader, upstream)),
+            asyncio.create_task(self._pass_down(upstream, writer)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            await self._count_connection(-1)
 
     async def _pass_up(self, reader: asyncio.StreamReader, upstream: socket.socket) -> None:
         """Returns when the client has closed, of which nobody hears either while the link is silent."""

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import grpc
 from elasticsearch import AsyncElasticsearch
-from gistwire.v1 import article_pb2, search_pb2, search_pb2_grpc
+from gistwire.v1 import article_pb2, search_pb2, search_pb2_grpc, specs_pb2
 from gistwire_client.client import GistwireClient
 
 from tests.backends.elasticsearch import ElasticsearchServer
@@ -42,7 +42,9 @@ async def test_elasticsearch_works_for_nobody_who_has_left(
         searching = search_pb2_grpc.SearchServiceStub(channel)
         await asyncio.to_thread(breakable_elasticsearch.freeze)
         try:
-            request = search_pb2.StreamSearchRequest(query="harbour")
+            # Cheap ones, so that all are let in at once.
+            summary = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.NONE)
+            request = search_pb2.StreamSearchRequest(query="harbour", summary=summary)
             streams = [searching.StreamSearch(request, timeout=50) for _ in range(_READERS)]
             for stream in streams:
                 await stream.read()

@@ -46,7 +46,7 @@ async def _paced_server(server: ElasticsearchServer, folder: Path) -> AsyncGener
         slots=_SLOTS,
         summary_s=_SUMMARY_S,
         articles=_TOP_K,
-        limits=LimitsConfig(concurrent_searches=32, waiting_searches=64),
+        limits=LimitsConfig(concurrent_searches=8, waiting_searches=64),
         overload=OverloadConfig(max_wait_s=0.2, min_concurrent_searches=1, latency_tolerance=1.2),
     )
     process = await asyncio.create_subprocess_exec(

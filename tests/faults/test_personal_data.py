@@ -54,7 +54,7 @@ class Canaries:
         return [place for place, word in self.words.items() if word in text]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def log_restored() -> Iterator[None]:
     root = logging.getLogger()
     level = root.level
@@ -227,6 +227,7 @@ async def test_nothing_that_is_said_is_told_on(
     spans: RecordedSpans,
     capfd: pytest.CaptureFixture[str],
     report_figure: Callable[[str], None],
+    log_restored: None,  # the last, so that it is undone before what the log is written to has gone
 ) -> None:
     telemetry = TelemetryConfig(log_level="debug", log_format="json", metrics_listen="127.0.0.1:0")
     configure_log(telemetry)

@@ -38,9 +38,8 @@ class AdaptiveLimit:
     While less runs than half the limit, it says nothing of the limit, which then stays as it is.
 
     Args:
-        minimum: lowest limit, in units of cost, with which it begins: what a server can do is not known yet, and too
-            much at once would be waited for by all.
-        maximum: highest limit.
+        minimum: lowest limit, in units of cost.
+        maximum: highest limit; it begins with half of it, as what a server can do is not known yet.
         tolerance: how many times the baseline latencies may be; at least 1.
         clock: seconds that only grow.
     """
@@ -50,7 +49,7 @@ class AdaptiveLimit:
         self._maximum = maximum
         self._tolerance = tolerance
         self._clock = clock
-        self._limit = self._minimum
+        self._limit = max(self._minimum, maximum / 2)
         # Seconds for a unit of cost, by kind of call.
         self._baselines_s: dict[str, float] = {}
         self._window = _Window(clock())

@@ -36,7 +36,7 @@ class OverloadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     The most that runs and waits at a time is in `limits`: `concurrent_searches` and `waiting_searches`.
     """
 
-    min_concurrent_searches: _PositiveFloat = 2.0
+    min_concurrent_searches: _PositiveFloat = 4.0
     """Searches that run at a time however slow they are; fewer than `limits.concurrent_searches`, or equal to it."""
     latency_tolerance: Annotated[float, msgspec.Meta(ge=1, le=10)] = 1.5
     """How many times as long as on an idle server calls may take before fewer run at a time."""

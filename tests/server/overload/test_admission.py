@@ -310,12 +310,15 @@ async def test_more_run_at_a_time_as_long_as_calls_take_no_longer_and_fewer_when
                 bench.clock.now += 0.1
         await _fill_up(bench)
         assert bench.controller.limit == 40
+        lowest = bench.controller.limit
         for _ in range(20):
             places = [await bench.start() for _ in range(int(bench.controller.limit))]
             bench.clock.now += 2.0
             for _ in places:
                 await bench.end_first()
-        assert bench.controller.limit < 20
+            # It rises again: that calls take as long where few run is no fault of the others.
+            lowest = min(lowest, bench.controller.limit)
+        assert lowest < 20
 
 
 async def test_slow_readers_do_not_count_as_a_slow_server() -> None:
