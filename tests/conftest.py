@@ -6,11 +6,14 @@ A check that fails must have been broken by the change it runs on. To look for n
 ``HYPOTHESIS_PROFILE=exploring pytest tests``.
 """
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+import structlog
+from gistwire_server.telemetry.log import LibraryLogHandler
 from hypothesis import HealthCheck, settings
 
 from tests.backends.elasticsearch import ElasticsearchServer, new_elasticsearch
@@ -62,6 +65,18 @@ def spans() -> Iterator[RecordedSpans]:
     recorded = recorded_spans()
     with recorded.recording():
         yield recorded
+
+
+@pytest.fixture
+def log_restored() -> Iterator[None]:
+    """Puts the log of the process back as it was, for tests that configure it."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    structlog.reset_defaults()
+    root.setLevel(level)
+    for handler in [each for each in root.handlers if isinstance(each, LibraryLogHandler)]:
+        root.removeHandler(handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

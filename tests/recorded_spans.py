@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from gistwire_server.telemetry.tracing import OwnSpansProvider
+from gistwire_server.telemetry.trace_export import OwnSpansProvider
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor

@@ -56,9 +56,7 @@ from gistwire_server.telemetry.certificates import add_certificate_gauge
 from gistwire_server.telemetry.event_loop import watching_event_loop
 from gistwire_server.telemetry.log import configure_log
 from gistwire_server.telemetry.metrics import ServerMetrics
-from gistwire_server.telemetry.metrics_endpoint import serving_metrics
 from gistwire_server.telemetry.observation import CallObserver
-from gistwire_server.telemetry.tracing import exporting_traces
 from gistwire_server.tenancy import Tenants
 
 _log = structlog.get_logger(__name__)
@@ -183,8 +181,12 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
         target = await bind(server, config, stack.enter_context(ExitStack()))
         await stack.enter_async_context(expiring(tenants, config.retention_days))
-        metrics_url = await stack.enter_async_context(serving_metrics(metrics, config.telemetry))
-        if metrics_url is not None:
+        metrics_url = None
+        if config.telemetry.metrics_listen is not None:
+            # A server whose metrics nobody reads does without a web server's imports.
+            from gistwire_server.telemetry.metrics_endpoint import serving_metrics  # noqa: PLC0415
+
+            metrics_url = await stack.enter_async_context(serving_metrics(metrics, config.telemetry))
             await stack.enter_async_context(watching_event_loop(metrics))
         await server.start()
         await stack.enter_async_context(health_alone(config.security.health_listen, health_service))
@@ -202,6 +204,9 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
 
 async def serve(config: ServerConfig) -> None:
     """Runs a server until SIGINT or SIGTERM, with its log on standard error."""
+    # Servers inside commands export no traces, and do without the imports.
+    from gistwire_server.telemetry.trace_export import exporting_traces  # noqa: PLC0415
+
     configure_log(config.telemetry)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -79,8 +79,6 @@ def read_articles(messages: Sequence[article_pb2.Article]) -> tuple[Article, ...
             articles.append(preprocess(raw_article(message)))
         except ArticleError as error:
             violations.append(FieldViolation(f"articles[{place}].{error.field}", error.description))
-        except (ValueError, OverflowError):
-            violations.append(FieldViolation(f"articles[{place}].published", "is not a time"))
     if violations:
         raise InvalidRequestError(violations)
     return tuple(articles)

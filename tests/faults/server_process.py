@@ -39,7 +39,7 @@ def _state() -> dict[str, object]:
     """Tasks of the loop, the memory that is in use, not what the allocator keeps for later, and searches."""
     gc.collect()
     searches = [
-        each for each in gc.get_objects() if isasyncgen(each) and each.ag_code.co_name == "StreamSearch"
+        each for each in gc.get_objects() if isasyncgen(each) and each.ag_code.co_name == "numbered_responses"
     ]
     queues = [each for each in gc.get_objects() if isinstance(each, CoalescingQueue)]
     ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""`TcpRelay`: a link between a client and a server on the loopback interface that tests make slow, or silent."""
+"""`TcpRelay`: a link between a client and a server on this machine that tests make slow, late, or silent."""
 
 import asyncio
 import socket
@@ -16,19 +16,22 @@ class TcpRelay:
         target: where it listens, as ``HOST:PORT``.
         connections: its connections to the server that are open.
         received_bytes: what the server has sent on each connection, by the socket's number.
+        delay_s: how late what the server sends arrives, in seconds.
+        tasks: what it runs.
     """
 
     def __init__(self, upstream: str, bytes_per_s: int | None) -> None:
         self.target = ""
         self.connections = 0
         self.received_bytes: dict[int, int] = {}
+        self.delay_s = 0.0
+        self.tasks: set[asyncio.Task[None]] = set()
         self._host, _, port = upstream.rpartition(":")
         self._port = int(port)
         self._bytes_per_s = bytes_per_s
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._changed = asyncio.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     @asynccontextmanager
@@ -47,9 +50,9 @@ class TcpRelay:
             yield relay
         finally:
             server.close()
-            for task in relay._tasks:
+            for task in relay.tasks:
                 task.cancel()
-            await asyncio.gather(*relay._tasks, return_exceptions=True)
+            await asyncio.gather(*relay.tasks, return_exceptions=True)
             await server.wait_closed()
 
     def silence(self) -> None:
@@ -77,8 +80,8 @@ class TcpRelay:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._connect(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -103,12 +106,14 @@ class TcpRelay:
             asyncio.create_task(self._pass_up(reader, upstream)),
             asyncio.create_task(self._pass_down(upstream, writer)),
         ]
+        self.tasks.update(ways)
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
+            self.tasks.difference_update(ways)
             await self._count_connection(-1)
 
     async def _pass_up(self, reader: asyncio.StreamReader, upstream: socket.socket) -> None:
@@ -129,6 +134,9 @@ class TcpRelay:
                 key = upstream.fileno()
                 self.received_bytes[key] = self.received_bytes.get(key, 0) + len(data)
                 self._changed.notify_all()
+            if self.delay_s:
+                # The delay is what is tested.
+                await asyncio.sleep(self.delay_s)
             if self._flowing.is_set():
                 writer.write(data)
                 await writer.drain()

@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-import logging
 import secrets
 import urllib.request
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from gistwire.v1 import article_pb2, specs_pb2, user_event_pb2
 from gistwire_client.client import GistwireClient
 from gistwire_client.errors import CallFailedError, GistwireClientError
 from gistwire_server.app import RunningServer, running_server
 from gistwire_server.config import ElasticsearchConfig, ServerConfig, TritonConfig
 from gistwire_server.telemetry.config import TelemetryConfig
-from gistwire_server.telemetry.log import LibraryLogHandler, configure_log
+from gistwire_server.telemetry.log import configure_log
 from google.protobuf.timestamp_pb2 import Timestamp
 from opentelemetry import trace
 
@@ -52,17 +50,6 @@ class Canaries:
     def found_in(self, text: str) -> list[str]:
         """The places whose words a text holds."""
         return [place for place, word in self.words.items() if word in text]
-
-
-@pytest.fixture
-def log_restored() -> Iterator[None]:
-    root = logging.getLogger()
-    level = root.level
-    yield
-    structlog.reset_defaults()
-    root.setLevel(level)
-    for handler in [each for each in root.handlers if isinstance(each, LibraryLogHandler)]:
-        root.removeHandler(handler)
 
 
 class Visitor:

@@ -17,7 +17,7 @@ from gistwire_server.config import LimitsConfig, ServerConfig, TritonConfig
 from tests.backends.elasticsearch import ElasticsearchServer
 from tests.backends.triton import TritonServer
 from tests.faults.conftest import Deployment, deployed
-from tests.faults.delaying_relay import DelayingRelay
+from tests.faults.tcp_relay import TcpRelay
 
 _HITS = 4
 _LATE_S = 5.0
@@ -28,9 +28,9 @@ _RECOVERY_S = 10.0
 @asynccontextmanager
 async def _over_slow_elasticsearch(
     server: ElasticsearchServer, folder: Path
-) -> AsyncGenerator[tuple[Deployment, DelayingRelay], None]:
+) -> AsyncGenerator[tuple[Deployment, TcpRelay], None]:
     async with (
-        DelayingRelay.running(server.url.removeprefix("http://")) as relay,
+        TcpRelay.running(server.url.removeprefix("http://")) as relay,
         deployed(f"http://{relay.target}", folder, limits=LimitsConfig(default_deadline_s=1.0)) as deployment,
     ):
         await _ingest(deployment.client)
@@ -180,7 +180,7 @@ async def test_elasticsearch_that_stays_slow_is_left_alone_until_it_is_well(
 async def test_a_search_on_slow_triton_ends_whole_and_in_time(
     triton_server: TritonServer, tmp_path: Path, report_figure: Callable[[str], None]
 ) -> None:
-    async with DelayingRelay.running(triton_server.target) as relay:
+    async with TcpRelay.running(triton_server.target) as relay:
         triton = TritonConfig(endpoints=(relay.target,))
         config = ServerConfig(data_dir=tmp_path, listen="unix", models="triton", triton=triton)
         async with (

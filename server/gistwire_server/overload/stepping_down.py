@@ -25,7 +25,7 @@ _DIGEST_S = 0.3
 _DEFAULT_SEARCH_S = _RETRIEVAL_S + 10 * (3 * _CANDIDATE_S + _SCORING_S)
 
 _LEAST_COST = 0.25
-"""What any call costs, however little is done for it: its events go through the one event loop, as all others do."""
+"""What any search costs, however little is done for it: its events go through the one event loop, as others do."""
 
 
 def costs_of_search(plan: SearchPlan) -> CallCosts:

@@ -11,6 +11,7 @@ from gistwire_server.config import ServerConfig
 from gistwire_server.overload.admission import AdmissionController
 from gistwire_server.overload.stepping_down import costs_of_search, recommendation_at
 from gistwire_server.personal.recommending import RecommendationEvent, recommendation_events
+from gistwire_server.services.streaming import numbered_responses
 from gistwire_server.validation import plan_recommendation
 
 
@@ -37,15 +38,10 @@ class RecommendationService(recommendation_pb2_grpc.RecommendationServiceService
                 call, costs_of_search(plan.search), deadline_s=plan.search.deadline_s
             ) as place:
                 plan = recommendation_at(plan, place)
-                async with aclosing(
-                    recommendation_events(plan, engines, request_id=call.request_id)
-                ) as events:
-                    sequence = 0
-                    async for event in events:
-                        sequence += 1
-                        call.observation.sends(event)
-                        with place.writing(event):
-                            yield envelope(sequence, event)
+                events = recommendation_events(plan, engines, request_id=call.request_id)
+                async with aclosing(numbered_responses(events, envelope, call, place)) as responses:
+                    async for response in responses:
+                        yield response
 
 
 def envelope(sequence: int, event: RecommendationEvent) -> recommendation_pb2.StreamRecommendResponse:

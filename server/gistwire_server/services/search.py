@@ -13,6 +13,7 @@ from gistwire_server.overload.admission import AdmissionController
 from gistwire_server.overload.places import Places
 from gistwire_server.overload.stepping_down import costs_of_search, search_at
 from gistwire_server.pipeline import SearchEvent, search_events
+from gistwire_server.services.streaming import numbered_responses
 from gistwire_server.validation import plan_search, plan_stream_search, plan_watch
 from gistwire_server.watch import WatchUpdate, watch_events
 
@@ -42,13 +43,10 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
                 call, costs_of_search(plan), deadline_s=plan.deadline_s
             ) as place:
                 plan = search_at(plan, place)
-                async with aclosing(search_events(plan, engines, request_id=call.request_id)) as events:
-                    sequence = 0
-                    async for event in events:
-                        sequence += 1
-                        call.observation.sends(event)
-                        with place.writing(event):
-                            yield envelope(sequence, event)
+                events = search_events(plan, engines, request_id=call.request_id)
+                async with aclosing(numbered_responses(events, envelope, call, place)) as responses:
+                    async for response in responses:
+                        yield response
 
     async def Search(  # noqa: N802
         self,

@@ -18,6 +18,7 @@ from gistwire_server.config import ServerConfig
 from gistwire_server.digests.stream import DigestStreamEvent, digest_events
 from gistwire_server.overload.admission import AdmissionController
 from gistwire_server.overload.stepping_down import costs_of_digest, costs_of_search, digest_at, search_at
+from gistwire_server.services.streaming import numbered_responses
 from gistwire_server.summary_validation import plan_digest, plan_summarize
 
 
@@ -47,13 +48,9 @@ class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
                 plan = search_at(plan, place)
                 given = GivenArticles(tuple(dict.fromkeys(request.article_ids)), articles)
                 events = summarize_events(plan, given, engines, request_id=call.request_id)
-                async with aclosing(events):
-                    sequence = 0
-                    async for event in events:
-                        sequence += 1
-                        call.observation.sends(event)
-                        with place.writing(event):
-                            yield summarize_response(sequence, event)
+                async with aclosing(numbered_responses(events, summarize_response, call, place)) as responses:
+                    async for response in responses:
+                        yield response
 
     async def StreamDigest(  # noqa: N802
         self,
@@ -68,13 +65,10 @@ class SummaryService(summary_pb2_grpc.SummaryServiceServicer):
                 call, costs_of_digest(plan), deadline_s=plan.deadline_s
             ) as place:
                 plan = digest_at(plan, place)
-                async with aclosing(digest_events(plan, engines, request_id=call.request_id)) as events:
-                    sequence = 0
-                    async for event in events:
-                        sequence += 1
-                        call.observation.sends(event)
-                        with place.writing(event):
-                            yield digest_response(sequence, event)
+                events = digest_events(plan, engines, request_id=call.request_id)
+                async with aclosing(numbered_responses(events, digest_response, call, place)) as responses:
+                    async for response in responses:
+                        yield response
 
 
 def summarize_response(sequence: int, event: SummarizeEvent) -> summary_pb2.StreamSummarizeResponse:

@@ -12,6 +12,7 @@ from gistwire_server.config import ServerConfig
 from gistwire_server.overload.admission import AdmissionController
 from gistwire_server.overload.places import Places
 from gistwire_server.overload.stepping_down import costs_of_topics, topics_at
+from gistwire_server.services.streaming import numbered_responses
 from gistwire_server.topics.topic_pipeline import TopicEvent, topic_events
 from gistwire_server.topics.validation import plan_topics
 from gistwire_server.topics.windows import StoryWindows
@@ -46,15 +47,10 @@ class TopicService(topic_pb2_grpc.TopicServiceServicer):
                 self._window_places.admit(max_wait_s=place.left_s(plan.deadline_s)),
             ):
                 plan = topics_at(plan, place)
-                async with aclosing(
-                    topic_events(plan, engines, self._windows, request_id=call.request_id)
-                ) as events:
-                    sequence = 0
-                    async for event in events:
-                        sequence += 1
-                        call.observation.sends(event)
-                        with place.writing(event):
-                            yield _envelope(sequence, event)
+                events = topic_events(plan, engines, self._windows, request_id=call.request_id)
+                async with aclosing(numbered_responses(events, _envelope, call, place)) as responses:
+                    async for response in responses:
+                        yield response
 
 
 def _envelope(sequence: int, event: TopicEvent) -> topic_pb2.StreamTopicsResponse:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from cryptography import x509
-
 from gistwire_server.telemetry.gauges import Gauges, Reading
 
 
@@ -14,6 +12,8 @@ def add_certificate_gauge(gauges: Gauges, path: Path) -> None:
         gauges: where.
         path: the certificate in PEM.
     """
+    # Servers without TLS do not wait for the import.
+    from cryptography import x509  # noqa: PLC0415
 
     def read() -> Reading:
         try:

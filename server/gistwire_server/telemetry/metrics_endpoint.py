@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 
 import structlog
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from gistwire_server.errors import ConfigurationError
+from gistwire_server.security.exposure import is_loopback
 from gistwire_server.telemetry.config import TelemetryConfig
 from gistwire_server.telemetry.metrics import ServerMetrics
 
@@ -19,15 +19,12 @@ _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def serving_metrics(metrics: ServerMetrics, config: TelemetryConfig) -> AsyncIterator[str | None]:
-    """Serves metrics while the block runs, if the configuration says where, and gives their URL.
+async def serving_metrics(metrics: ServerMetrics, config: TelemetryConfig) -> AsyncIterator[str]:
+    """Serves metrics where the configuration says while the block runs, and gives their URL.
 
     Raises:
         ConfigurationError: `metrics_listen` makes no sense, can be reached by others without leave, or is taken.
     """
-    if config.metrics_listen is None:
-        yield None
-        return
     host, port = _address(config)
     application = web.Application()
     application.router.add_get(PATH, _Exposition(metrics).respond)
@@ -65,18 +62,9 @@ def _address(config: TelemetryConfig) -> tuple[str, int]:
     host = host.removeprefix("[").removesuffix("]")
     if not (separator and host and port.isdecimal() and int(port) <= 65_535):
         raise ConfigurationError(f"telemetry.metrics_listen: {config.metrics_listen!r} is not HOST:PORT")
-    if not config.metrics_public and not _is_loopback(host):
+    if not config.metrics_public and not is_loopback(host):
         raise ConfigurationError(
             f"telemetry.metrics_listen: {host!r} can be reached by other machines, which could read the metrics; "
             "set telemetry.metrics_public = true if they may"
         )
     return host, int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -2,30 +2,20 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
 from gistwire_indexer.errors import IndexUnavailableError
 from gistwire_server.telemetry.config import TelemetryConfig
-from gistwire_server.telemetry.log import LibraryLogHandler, configure_log, log_context
+from gistwire_server.telemetry.log import configure_log, log_context
 from opentelemetry import trace
 
 from tests.recorded_spans import RecordedSpans
 
+pytestmark = pytest.mark.usefixtures("log_restored")
+
 SECRET = "-".join(["who", "it", "was"])
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    level = root.level
-    yield
-    structlog.reset_defaults()
-    root.setLevel(level)
-    for handler in [each for each in root.handlers if isinstance(each, LibraryLogHandler)]:
-        root.removeHandler(handler)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

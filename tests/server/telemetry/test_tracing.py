@@ -15,7 +15,7 @@ from gistwire_server.app import serving
 from gistwire_server.config import ServerConfig
 from gistwire_server.errors import ConfigurationError
 from gistwire_server.telemetry.config import TracesConfig
-from gistwire_server.telemetry.tracing import exporting_traces, sampler_of
+from gistwire_server.telemetry.trace_export import exporting_traces, sampler_of
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags
