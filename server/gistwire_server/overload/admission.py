@@ -27,6 +27,9 @@ _PAUSE_GAIN = 1 / 8
 _RETRY_AFTER_UNKNOWN_S = 1.0
 _MIN_RETRY_AFTER_S, _MAX_RETRY_AFTER_S = 0.1, 30.0
 
+_RESERVE = 1.5
+"""How many times the most that runs at a time may run if calls whose wait is over are let in."""
+
 _ROUNDING = 1e-9
 
 
@@ -44,8 +47,9 @@ class AdmissionController:
 
     A call waits for its turn among all callers (`FairQueue`), and the longer it has waited, the more of it is given
     up (`QualityStep`). It is refused at once if its turn would come too late: after `max_wait_s`, or after half of
-    its own time. As no call waits longer, those of a caller stay in order; serving the last first, as is done where
-    queues are long, would have the others wait in vain.
+    its own time. One that was let wait is not sent away in the end: if it took longer than it seemed, the call enters
+    above the limit, with the least done for it. As no call waits longer, those of a caller stay in order; serving the
+    last first, as is done where queues are long, would have the others wait in vain.
 
     Args:
         overload: how much is admitted.
@@ -66,6 +70,7 @@ class AdmissionController:
     ) -> None:
         self._config = overload
         self._may_wait = limits.waiting_searches
+        self._most = _RESERVE * limits.concurrent_searches
         self._rates = rates
         self._clock = clock
         self._loop_lag = loop_lag
@@ -143,7 +148,7 @@ class AdmissionController:
         loop = asyncio.get_running_loop()
         waiter = _Waiter(costs, arrived, loop.create_future())
         entry = self._queue.push(flow, waiter, cost=costs.full, weight=weight)
-        timer = loop.call_later(max_wait_s, self._refuse, entry)
+        timer = loop.call_later(max_wait_s, self._end_wait, entry)
         try:
             return await waiter.granted
         except asyncio.CancelledError:
@@ -188,6 +193,17 @@ class AdmissionController:
             if not waiter.granted.done():
                 waiter.granted.set_result(self._grant(waiter.costs, waiter.arrived, step))
 
+    def _end_wait(self, entry: Entry[_Waiter]) -> None:
+        """Lets in a call that waited as long as it may, with the least done for it, unless far too much runs."""
+        waiter = entry.item
+        step = QualityStep.EXTRACT
+        if waiter.granted.done() or self._in_use + waiter.costs.at(step) > self._most:
+            self._refuse(entry)
+            return
+        self._queue.remove(entry)
+        self._note_leaving()
+        waiter.granted.set_result(self._grant(waiter.costs, waiter.arrived, step))
+
     def _note_leaving(self) -> None:
         now = self._clock()
         if self._last_left is not None and self._queue:
@@ -207,10 +223,12 @@ class AdmissionController:
     def _expected_wait_s(self, flow: tuple[str, str]) -> float:
         """About how long a further call of a flow would wait, in seconds.
 
-        At least as long as those before it take if they are cut short, and as long as so many took lately.
+        At least as long as those before it take if they are cut short, once no more runs than may, and as long as so
+        many took lately.
         """
         before = [waiter.costs.extract for waiter in self._queue.before(flow)]
-        return max(self._drain_s(iter(before)), len(before) * self._pause_s)
+        excess = max(0.0, self._in_use - self._limit.value)
+        return max(self._drain_s(iter([excess, *before])), len(before) * self._pause_s)
 
     def _drain_s(self, costs: Iterator[float]) -> float:
         """How long what costs so much would take to be admitted, in seconds (Little's law)."""

@@ -166,7 +166,22 @@ async def test_a_call_whose_time_would_pass_while_it_waits_is_refused_at_once() 
         assert bench.controller.waiting == 3
 
 
-async def test_a_call_that_waited_as_long_as_it_may_is_refused() -> None:
+async def test_a_call_that_waited_as_long_as_it_may_enters_with_the_least_done_for_it() -> None:
+    config = OverloadConfig(max_wait_s=0.01)
+    limits = LimitsConfig(concurrent_searches=1, waiting_searches=8)
+    controller = AdmissionController(config, limits, RateLimits(config))
+    bench = Bench()
+    async with (
+        controller.admit(bench.call(), ONE, deadline_s=60.0),
+        controller.admit(bench.call(), SHRINKING, deadline_s=60.0) as place,
+    ):
+        assert place.step is QualityStep.EXTRACT
+        assert controller.in_use == pytest.approx(1.1)
+        assert controller.waiting == 0
+    assert controller.in_use == pytest.approx(0)
+
+
+async def test_a_call_that_waited_as_long_as_it_may_is_refused_where_far_too_much_runs() -> None:
     config = OverloadConfig(max_wait_s=0.01)
     limits = LimitsConfig(concurrent_searches=1, waiting_searches=8)
     controller = AdmissionController(config, limits, RateLimits(config))
@@ -179,6 +194,24 @@ async def test_a_call_that_waited_as_long_as_it_may_is_refused() -> None:
     async with controller.admit(bench.call(), ONE, deadline_s=60.0):
         pass
     assert controller.in_use == pytest.approx(0)
+
+
+async def test_what_runs_above_the_limit_counts_for_the_wait_of_others() -> None:
+    config = OverloadConfig(max_wait_s=0.01)
+    limits = LimitsConfig(concurrent_searches=1, waiting_searches=8)
+    clock = Clock()
+    controller = AdmissionController(config, limits, RateLimits(config, clock), clock)
+    bench = Bench()
+    async with controller.admit(bench.call(), ONE, deadline_s=60.0):
+        clock.now += 1.0
+    async with (
+        controller.admit(bench.call(), ONE, deadline_s=60.0),
+        controller.admit(bench.call(), SHRINKING, deadline_s=60.0),
+    ):
+        # Nobody waits, but a tenth more runs than may: 0.1 s of the second for which a place is held.
+        with pytest.raises(OverloadedError):
+            async with controller.admit(bench.call(), SHRINKING, deadline_s=60.0):
+                pytest.fail("admitted")
 
 
 async def test_the_longer_a_call_waited_the_more_is_given_up() -> None:
