@@ -72,3 +72,11 @@ class TextEncoder(Protocol):
     async def close(self) -> None:
         """Gives back what the encoder holds. Calls that wait end with ModelUnavailableError."""
         ...
+
+
+class CountingEncoder(TextEncoder, Protocol):
+    """A text encoder that also tells how long texts are."""
+
+    def count_tokens(self, text: str) -> int:
+        """Counts the tokens of a text, without a limit. Blocks."""
+        ...

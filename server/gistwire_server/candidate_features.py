@@ -4,8 +4,12 @@ import math
 import re
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from operator import attrgetter
+from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
+from cachetools import LRUCache
 from gistwire_models.article_sentences import is_dependent, usable_sentences
 from gistwire_models.encoder import Embedding
 from gistwire_models.sentences import split_sentences
@@ -22,6 +26,8 @@ _WORD = re.compile(rf"(?P<cjk>[{CJK}])|[^\W{CJK}]+(?:[.,'-][^\W{CJK}]+)*")
 _CJK_CHARACTERS_PER_WORD = 2
 _JOINS_LANGUAGE = "en"
 """The language whose function words joins.py knows, and the only one that is generated."""
+_REMEMBERED = 32
+"""Descriptions that are remembered of an article: those of a few queries."""
 _MAX_SENTENCES = 4
 """More than a summary has: one that is all fragments must not drown what else is known of it."""
 _SENTENCE_END = re.compile(r"""[.!?。！？]["'”’»)\]」』）]*\s*$""")
@@ -70,14 +76,41 @@ class CandidateFeatures:
     copied_pairs: float
     position: float | None
 
+    def values(self) -> tuple[float | None, ...]:
+        """Returns the values in the order of `FEATURES`; None where not known."""
+        return _values_of(self)
+
     def vector(self) -> NDArray[np.float64]:
         """Returns the values in the order of `FEATURES`: ``float64 [features]``, NaN where not known."""
-        values = (getattr(self, name) for name in FEATURES)
-        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+        return np.array([math.nan if value is None else value for value in self.values()], dtype=np.float64)
 
 
 FEATURES: tuple[str, ...] = tuple(each.name for each in fields(CandidateFeatures))
 """Names of all features."""
+
+_values_of = attrgetter(*FEATURES)
+
+
+class _Described(NamedTuple):
+    """What a description is of."""
+
+    text: str
+    origin: Origin
+    finish_reason: FinishReason
+    log_probability: float | None
+    has_embedding: bool
+    max_tokens: int | None
+
+    @classmethod
+    def of(cls, candidate: Candidate, has_embedding: bool, max_tokens: int | None) -> "_Described":
+        return cls(
+            candidate.text,
+            candidate.origin,
+            candidate.finish_reason,
+            candidate.log_probability,
+            has_embedding,
+            max_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +131,10 @@ class Description:
 
 
 class ArticleProfile:
-    """An article prepared for describing several summaries of it. CPU work of a few milliseconds."""
+    """An article prepared for describing several summaries of it. CPU work of a few milliseconds.
+
+    It remembers the summaries that it described, as the same ones come up for many queries.
+    """
 
     def __init__(self, source: Source, embedding: Embedding | None = None) -> None:
         """Prepares the article.
@@ -119,17 +155,36 @@ class ArticleProfile:
         self._pairs = max(len(pairs), 1)
         # Reversed, so that of several places the first one is kept.
         self._places = {pair: place for place, pair in reversed(list(enumerate(pairs)))}
+        self._described: LRUCache[_Described, Description] = LRUCache(_REMEMBERED)
+        self._lock = Lock()
+
+    def has_described(self, candidate: Candidate, *, has_embedding: bool, max_tokens: int | None) -> bool:
+        """Whether `describe` was called for a candidate, with an embedding or without, and need not work again."""
+        with self._lock:
+            return _Described.of(candidate, has_embedding, max_tokens) in self._described
 
     def describe(
         self, candidate: Candidate, *, embedding: Embedding | None = None, max_tokens: int | None = None
     ) -> Description:
-        """Describes a candidate. CPU work of about a millisecond.
+        """Describes a candidate. CPU work of about a millisecond, if it is new.
 
         Args:
             candidate: the candidate.
-            embedding: ``float32 [dimension]`` of it; None if not known.
+            embedding: ``float32 [dimension]`` of it, always the same one for a text; None if not known.
             max_tokens: longest candidate that was asked for, in tokens; None for no limit.
         """
+        key = _Described.of(candidate, embedding is not None, max_tokens)
+        with self._lock:
+            known = self._described.get(key)
+        if known is None:
+            known = self._describe(candidate, embedding, max_tokens)
+            with self._lock:
+                self._described[key] = known
+        return known
+
+    def _describe(
+        self, candidate: Candidate, embedding: Embedding | None, max_tokens: int | None
+    ) -> Description:
         source, text = self._source, candidate.text
         is_cut = candidate.finish_reason is FinishReason.LENGTH
         faithfulness = check_against(source, text)
@@ -169,7 +224,7 @@ def similarity(first: Embedding | None, second: Embedding | None) -> float | Non
     """Cosine of two unit vectors, mapped from [-1, 1] to [0, 1]; None if one is not known."""
     if first is None or second is None:
         return None
-    return (float(np.clip(np.dot(first, second), -1.0, 1.0)) + 1.0) / 2.0
+    return (min(max(float(first @ second), -1.0), 1.0) + 1.0) / 2.0
 
 
 def _count_words(text: str) -> float:

@@ -236,6 +236,19 @@ class TritonConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """A large language model that writes the summaries in place of the model ``summarizer``."""
 
 
+class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a server keeps in memory, of what it may be asked for again.
+
+    Nothing of it can be out of date: it is kept by the content that it was made of.
+    """
+
+    embeddings: Annotated[int, msgspec.Meta(ge=0)] = 8_192
+    """Queries and summaries whose embeddings are kept, about 2 KB each; 0 for none."""
+    article_characters: Annotated[int, msgspec.Meta(ge=0)] = 4_000_000
+    """Text of articles that is kept ready for checking summaries of them, in characters, about ten bytes each; 0 for
+    none. Each tenant has as much."""
+
+
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole configuration."""
 
@@ -275,6 +288,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     rank: RankConfig = RankConfig()
     personal: PersonalConfig = PersonalConfig()
     watch: WatchConfig = WatchConfig()
+    cache: CacheConfig = CacheConfig()
     limits: LimitsConfig = LimitsConfig()
     overload: OverloadConfig = OverloadConfig()
     security: SecurityConfig = SecurityConfig()

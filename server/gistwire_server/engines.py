@@ -13,6 +13,7 @@ from gistwire_server.paging import TokenSigner
 from gistwire_server.personal.ratings import Collaboration
 from gistwire_server.policy.config import PolicyConfig
 from gistwire_server.policy.summary_policy import SummaryPolicy, open_policy
+from gistwire_server.prepared_articles import PreparedArticles
 from gistwire_server.scoring import Scorer
 
 
@@ -32,6 +33,7 @@ class Engines:
         tenant: whose articles and users these are.
         collaboration: what users who rate alike think of articles.
         policy: what may be shown of articles.
+        prepared: articles that were summarized lately.
     """
 
     config: ServerConfig
@@ -45,3 +47,9 @@ class Engines:
     tenant: str = DEFAULT_TENANT
     collaboration: Collaboration = field(default_factory=Collaboration)
     policy: SummaryPolicy = field(default_factory=lambda: open_policy(PolicyConfig()))
+    prepared: PreparedArticles = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One for each tenant: `replace` makes another.
+        kept = self.config.cache.article_characters
+        object.__setattr__(self, "prepared", PreparedArticles(self.policy, max_characters=kept))

@@ -1,5 +1,8 @@
 """The extract of a hit: sentences of the article that show why it was found, without asking any model."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 from gistwire_indexer.analysis import analyze, analyze_query
 from gistwire_indexer.article import Article
 from gistwire_models.instructions import is_instruction
@@ -8,6 +11,25 @@ from gistwire_models.sentences import split_sentences
 MAX_EXTRACT_CHARACTERS = 280
 _READ_CHARACTERS = 4_000
 """How much of the body is read: the lead of a news article says what it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A sentence, as extracts are chosen by it."""
+
+    start: int
+    end: int
+    terms: frozenset[str]
+    is_order: bool
+
+
+@lru_cache(maxsize=1_024)
+def _read(text: str, language: str) -> tuple[_Sentence, ...]:
+    """The sentences of an article's beginning, which many queries find."""
+    return tuple(
+        _Sentence(each.start, each.end, frozenset(analyze(each.text, language)), is_instruction(each.text))
+        for each in split_sentences(text, language)
+    )
 
 
 class QueryExtractor:
@@ -24,18 +46,15 @@ class QueryExtractor:
         Returns:
             At most 280 characters, cut at a word with "…" if need be; empty for an article without body.
         """
-        sentences = split_sentences(article.body[:_READ_CHARACTERS], article.language)
-        orders = [is_instruction(each.text) for each in sentences]
-        if all(orders):
+        sentences = _read(article.body[:_READ_CHARACTERS], article.language)
+        matches = [-1 if each.is_order else len(self._terms & each.terms) for each in sentences]
+        most = max(matches, default=-1)
+        if most < 0:
             return ""
-        matches = [
-            -1 if is_order else len(self._terms.intersection(analyze(each.text, article.language)))
-            for each, is_order in zip(sentences, orders, strict=True)
-        ]
-        best = matches.index(max(matches))
+        best = matches.index(most)
         start, end = sentences[best].start, sentences[best].end
-        for following, is_order in zip(sentences[best + 1 :], orders[best + 1 :], strict=True):
-            if is_order or following.end - start > MAX_EXTRACT_CHARACTERS:
+        for following in sentences[best + 1 :]:
+            if following.is_order or following.end - start > MAX_EXTRACT_CHARACTERS:
                 break
             end = following.end
         return _shorten(" ".join(article.body[start:end].split()))

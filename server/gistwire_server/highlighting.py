@@ -1,7 +1,9 @@
 """Where a text has words of the query: `QueryHighlighter` makes the highlights of hits."""
 
+from functools import lru_cache
+
 from gistwire.v1 import events_pb2
-from gistwire_indexer.analysis import analyze_query, locate_terms
+from gistwire_indexer.analysis import LocatedTerm, analyze_query, locate_terms
 
 
 class QueryHighlighter:
@@ -18,7 +20,7 @@ class QueryHighlighter:
             language: ISO 639 code of its language; ``"und"`` if it is not known.
         """
         merged: list[events_pb2.Highlight] = []
-        for located in locate_terms(text, language):
+        for located in _located(text, language):
             if located.term not in self._terms:
                 continue
             # Bigrams of one word overlap, and words of scripts without spaces touch.
@@ -27,3 +29,9 @@ class QueryHighlighter:
             else:
                 merged.append(events_pb2.Highlight(start=located.start, end=located.end))
         return merged
+
+
+@lru_cache(maxsize=4_096)
+def _located(text: str, language: str) -> tuple[LocatedTerm, ...]:
+    """Terms of a headline or an extract, which many queries find."""
+    return tuple(locate_terms(text, language))

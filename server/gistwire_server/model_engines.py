@@ -2,11 +2,12 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 from gistwire_models.combined_summarizer import CombinedSummarizer
-from gistwire_models.encoder import ModelVersion, TextEncoder
+from gistwire_models.embedding_cache import CachingEncoder
+from gistwire_models.encoder import CountingEncoder, ModelVersion
 from gistwire_models.encoder_folder import read_description
 from gistwire_models.errors import GistwireModelError
 from gistwire_models.extractive import ExtractiveSummarizer
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
-class CountingEncoder(TextEncoder, Protocol):
-    """A text encoder that also tells how long texts are."""
-
-    def count_tokens(self, text: str) -> int:
-        """Counts the tokens of a text, without a limit. Blocks."""
-        ...
-
-
 async def open_encoder(config: ServerConfig) -> CountingEncoder:
     """Opens the encoder of a configuration. One that Triton hosts is not reached yet.
 
@@ -38,6 +31,12 @@ async def open_encoder(config: ServerConfig) -> CountingEncoder:
         ModelNotFoundError: its folder is not there.
         ModelFormatError: its files cannot be used.
     """
+    encoder = await _open_encoder(config)
+    kept = config.cache.embeddings
+    return CachingEncoder(encoder, max_texts=kept) if kept else encoder
+
+
+async def _open_encoder(config: ServerConfig) -> CountingEncoder:
     folder = config.encoder_dir or default_encoder_folder()
     if config.models == "local":
         # A server whose models are elsewhere does without their runtime.

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import numpy as np
 from gistwire_models.encoder import ModelVersion
 from gistwire_models.errors import ModelFormatError
 
@@ -77,8 +76,8 @@ class QualityModel:
             )
         ordered = [weights.features[name] for name in FEATURES]
         self._weights = weights
-        self._means = np.array([each.mean for each in ordered])
-        self._slopes = np.array([each.weight / each.deviation for each in ordered])
+        self._means = [each.mean for each in ordered]
+        self._slopes = [each.weight / each.deviation for each in ordered]
 
     @classmethod
     def read(cls, path: Path) -> "QualityModel":
@@ -99,7 +98,14 @@ class QualityModel:
 
     def of(self, description: Description) -> float:
         """Returns the quality of a candidate, in [0, 1]."""
-        logit = float(np.nansum(self._slopes * (description.features.vector() - self._means)))
+        # So few numbers take numpy ten times as long.
+        logit = sum(
+            slope * (value - mean)
+            for slope, mean, value in zip(
+                self._slopes, self._means, description.features.values(), strict=True
+            )
+            if value is not None
+        )
         return description.novelty / (1.0 + math.exp(-max(-_MAX_LOGIT, min(_MAX_LOGIT, logit))))
 
 

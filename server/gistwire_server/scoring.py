@@ -9,7 +9,7 @@ from gistwire_models.encoder import Embedding, ModelVersion
 from gistwire_models.summarizer import Candidate, Origin
 
 from gistwire_server.candidate_features import ArticleProfile, Description, similarity
-from gistwire_server.faithfulness import Faithfulness, Source
+from gistwire_server.faithfulness import Faithfulness
 from gistwire_server.quality_model import QualityModel, shipped_quality_model
 
 DEFAULT_FAITHFULNESS_THRESHOLD = 0.5
@@ -158,19 +158,19 @@ class Scorer:
         self,
         candidates: Sequence[Candidate],
         *,
-        source: Source,
+        article: ArticleProfile,
         query_embedding: Embedding | None = None,
-        article_embedding: Embedding | None = None,
         candidate_embeddings: Embedding | None = None,
         max_tokens: int | None = None,
     ) -> ScoredCandidates:
-        """Scores the candidates of one article. CPU work of a millisecond or two each: call it in a thread.
+        """Scores the candidates of one article.
+
+        CPU work of a millisecond or two for each that is new to the profile: call it in a thread then.
 
         Args:
             candidates: at least one.
-            source: the article's text, with its headline.
+            article: the article, prepared.
             query_embedding: ``float32 [dimension]`` of the query; None if there is none.
-            article_embedding: ``float32 [dimension]`` of the article; None if not known.
             candidate_embeddings: ``float32 [len(candidates), dimension]``; None to take those that the
                 candidates carry.
             max_tokens: longest candidate that was asked for, in tokens; None for no limit. A short limit
@@ -183,11 +183,10 @@ class Scorer:
             raise ValueError("there must be at least one candidate")
         if candidate_embeddings is not None and len(candidate_embeddings) != len(candidates):
             raise ValueError(f"{len(candidate_embeddings)} embeddings for {len(candidates)} candidates")
-        profile = ArticleProfile(source, article_embedding)
         scored = []
         for place, candidate in enumerate(candidates):
             embedding = candidate.embedding if candidate_embeddings is None else candidate_embeddings[place]
-            description = profile.describe(candidate, embedding=embedding, max_tokens=max_tokens)
+            description = article.describe(candidate, embedding=embedding, max_tokens=max_tokens)
             scores = self._scores(description, similarity(embedding, query_embedding))
             scored.append(
                 ScoredCandidate(candidate, scores, description.faithfulness, description.broken_places)

@@ -54,7 +54,6 @@ async def settle_hits(
     Closing the generator stops all that is under way and waits for its end.
     """
     known = dict(signals)
-    order = rank(list(known.values()), plan.rank.weights)
     shown: list[str] = []
     async with aclosing(summarize_hits(hits, plan, engines, budget, query_embedding)) as events:
         async for event in events:
@@ -64,11 +63,15 @@ async def settle_hits(
                 continue
             yield event.event
             known[event.hit_id] = replace(known[event.hit_id], query_similarity=event.query_similarity)
+            if event.is_followed or tally.outcomes == len(hits):
+                # The next ranking, which is on its way, tells of this one, too.
+                continue
             order = rank(list(known.values()), plan.rank.weights)
             places = [each.signals.hit_id for each in order]
-            if places != shown and tally.outcomes < len(hits):
+            if places != shown:
                 shown = places
                 yield ranking_event(order, final=False)
+    order = rank(list(known.values()), plan.rank.weights)
     yield ranking_event(order, final=True, explanations=await _explanations(order, hits, plan, engines))
     yield tally.completed(budget, hit_count=len(hits))
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-import numpy as np
 import structlog
 from gistwire.v1 import events_pb2
 from gistwire_indexer.cleaning import remove_unprintable
@@ -22,13 +22,14 @@ from gistwire_models.summarizer import (
 )
 
 from gistwire_server.budget import Budget, Step
+from gistwire_server.candidate_features import ArticleProfile
 from gistwire_server.delivery import CoalescingQueue
 from gistwire_server.engines import Engines
 from gistwire_server.errors import status_of
-from gistwire_server.faithfulness import Source
 from gistwire_server.plan import SearchPlan, SummaryMode
 from gistwire_server.policy.shown_messages import show_support
 from gistwire_server.policy.summary_policy import Evidence, added_up, all_refused
+from gistwire_server.prepared_articles import PreparedArticle, Writing
 from gistwire_server.retrieval import similarity
 from gistwire_server.scoring import ScoredCandidate
 from gistwire_server.sentence_support import SupportFinder
@@ -66,11 +67,13 @@ class HitOutcome:
         hit_id: the hit.
         event: what the stream says of it.
         query_similarity: similarity of query and summary (or extract), in [0, 1]; None if not known.
+        is_followed: whether something else is known already, and will be told next.
     """
 
     hit_id: str
     event: events_pb2.Summary | events_pb2.HitFailed
     query_similarity: float | None
+    is_followed: bool = False
 
 
 SummarizationEvent = events_pb2.SummaryDelta | events_pb2.Degraded | HitOutcome
@@ -104,7 +107,7 @@ async def summarize_hits(
     try:
         async with aclosing(queue.events()) as events:
             async for event in events:
-                yield event
+                yield replace(event, is_followed=len(queue) > 0) if isinstance(event, HitOutcome) else event
         # Errors in this module itself, not those of a hit, come out here.
         await work
     finally:
@@ -176,19 +179,20 @@ class _Summarization:
         if mode is SummaryMode.STORED and stored is None:
             await self._finish_with_extract(hit)
             return None
-        evidence = await asyncio.to_thread(self.engines.policy.evidence, hit.indexed.article)
+        prepared = await self.engines.prepared.prepare(hit.indexed)
+        evidence = prepared.evidence
         if not evidence.text.strip():
             await self._finish_with_extract(hit)
             return None
         try:
             async with asyncio.timeout(self.budget.remaining_s()):
                 if stored is not None and mode is not SummaryMode.BEST:
-                    await self._choose(hit, evidence, (), self.engines.summarizer.model, stored)
+                    await self._choose(hit, prepared, (), self.engines.summarizer.model, stored)
                     return None
-                written = await self._write(hit, evidence, generate=stored is None)
+                written = await self._write(hit, prepared, stored)
                 # While the engine runs, another model may have come into its place.
                 model = written.model or self.engines.summarizer.model
-                scored = await self._choose(hit, evidence, written.candidates, model, stored)
+                scored = await self._choose(hit, prepared, written.candidates, model, stored)
         except TimeoutError:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, self._fallback(hit))
             await self._finish_with_extract(hit, late=True)
@@ -200,15 +204,31 @@ class _Summarization:
                 self._degrade(hit, reason, events_pb2.Degraded.ONE_CANDIDATE)
                 try:
                     async with asyncio.timeout(self.budget.remaining_s()):
-                        await self._choose(hit, evidence, (), self.engines.summarizer.model, stored)
+                        await self._choose(hit, prepared, (), self.engines.summarizer.model, stored)
                 except TimeoutError:
                     await self._finish_with_extract(hit, late=True)
                 return None
             self._degrade(hit, reason, self._fallback(hit))
             await self._finish_with_extract(hit)
             return None
-        chosen = _worth_storing(scored) if stored is None else None
-        return None if chosen is None else _to_store(hit, chosen, model)
+        if stored is not None:
+            return None
+        chosen = _worth_storing(scored)
+        if chosen is None:
+            self._remember_rejected(prepared, written.candidates, model)
+            return None
+        return _to_store(hit, chosen, model)
+
+    def _remember_rejected(
+        self, prepared: PreparedArticle, candidates: Sequence[Candidate], model: ModelVersion
+    ) -> None:
+        """Has the next search do without the model, which would write the same."""
+        generated = tuple(each for each in candidates if each.origin is Origin.GENERATED)
+        if generated:
+            prepared.rejected[self._writing(model)] = generated
+
+    def _writing(self, model: ModelVersion) -> Writing:
+        return Writing(str(model), self.plan.summary.candidates, self.plan.summary.max_tokens)
 
     def _wants_several(self) -> bool:
         return self.plan.summary.mode is SummaryMode.BEST and self.plan.summary.candidates > 1
@@ -227,9 +247,13 @@ class _Summarization:
             self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
         return Step.SUMMARIZE_ONE
 
-    async def _write(self, hit: HitToSummarize, evidence: Evidence, *, generate: bool) -> Candidates:
+    async def _write(
+        self, hit: HitToSummarize, prepared: PreparedArticle, stored: StoredSummary | None
+    ) -> Candidates:
         step = self._affordable(hit)
-        article = hit.indexed.article
+        article, evidence = hit.indexed.article, prepared.evidence
+        rejected = prepared.rejected.get(self._writing(self.engines.summarizer.model), ())
+        generates = stored is None and not rejected
         focused = self.plan.summary.mode is SummaryMode.BEST and bool(self.plan.query)
         request = SummaryRequest(
             article_id=article.id,
@@ -242,8 +266,11 @@ class _Summarization:
             article_embedding=hit.indexed.embedding,
             candidates=self.plan.summary.candidates if step is Step.SUMMARIZE_SEVERAL else 1,
             max_tokens=self.plan.summary.max_tokens,
-            stream_drafts=self.plan.summary.stream_drafts and self.engines.policy.streams_drafts,
-            generate=generate,
+            # Where something is stored, or rejected, the draft would only be of what is beside it.
+            stream_drafts=generates
+            and self.plan.summary.stream_drafts
+            and self.engines.policy.streams_drafts,
+            generate=generates,
             timeout_s=self.budget.remaining_s(),
         )
         candidates: Candidates | None = None
@@ -259,7 +286,7 @@ class _Summarization:
                             candidates = written
         if candidates is None or not candidates.candidates:
             raise RuntimeError(f"summarizer {self.engines.summarizer.model} gave no candidates")
-        return candidates
+        return replace(candidates, candidates=(*rejected, *candidates.candidates)) if rejected else candidates
 
     def _put_delta(self, hit: HitToSummarize, text: str) -> None:
         if text:
@@ -268,7 +295,7 @@ class _Summarization:
     async def _choose(
         self,
         hit: HitToSummarize,
-        evidence: Evidence,
+        prepared: PreparedArticle,
         candidates: Iterable[Candidate],
         model: ModelVersion,
         stored: StoredSummary | None,
@@ -278,12 +305,13 @@ class _Summarization:
         Returns:
             all that may be shown, as they were written.
         """
+        evidence = prepared.evidence
         written = [_readable(each, evidence) for each in candidates]
         stored_candidate = _as_candidate(stored) if stored is not None else None
         if stored_candidate is not None and stored_candidate.text not in {each.text for each in written}:
             written.append(stored_candidate)
         with self.budget.spend(Step.SCORE):
-            scored = await self._score(hit, evidence, await self._with_embeddings(hit, written))
+            scored = await self._score(prepared.profile, await self._with_embeddings(hit, written))
         shown = await self.engines.policy.choose(scored, hit.indexed.article.language)
         if not shown.candidates:
             await self._finish_with_headline(hit, [*shown.actions, *evidence.left_out])
@@ -301,22 +329,22 @@ class _Summarization:
         return shown.unmasked
 
     async def _score(
-        self, hit: HitToSummarize, evidence: Evidence, candidates: Sequence[Candidate]
+        self, article: ArticleProfile, candidates: Sequence[Candidate]
     ) -> tuple[ScoredCandidate, ...]:
-        language = hit.indexed.article.language
-
-        def score() -> tuple[ScoredCandidate, ...]:
-            scored = self.engines.scorer.score(
-                candidates,
-                source=Source(evidence.text, language, headline=evidence.headline),
-                query_embedding=self.query_embedding,
-                article_embedding=hit.indexed.embedding,
-                candidate_embeddings=_stacked_embeddings(candidates),
-                max_tokens=self.plan.summary.max_tokens,
-            )
-            return scored.candidates
-
-        return await asyncio.to_thread(score)
+        max_tokens = self.plan.summary.max_tokens
+        score = partial(
+            self.engines.scorer.score,
+            candidates,
+            article=article,
+            query_embedding=self.query_embedding,
+            max_tokens=max_tokens,
+        )
+        is_known = all(
+            article.has_described(each, has_embedding=each.embedding is not None, max_tokens=max_tokens)
+            for each in candidates
+        )
+        # What was described before takes less time than another thread.
+        return (score() if is_known else await asyncio.to_thread(score)).candidates
 
     async def _with_embeddings(self, hit: HitToSummarize, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Candidates with embeddings, as far as the encoder can make those that are missing."""
@@ -443,12 +471,6 @@ def _worth_storing(scored: Iterable[ScoredCandidate]) -> Candidate | None:
         if not each.candidate.query_focused and each.candidate.origin is not Origin.HEADLINE:
             return each.candidate
     return None
-
-
-def _stacked_embeddings(candidates: Sequence[Candidate]) -> Embedding | None:
-    """``float32 [len(candidates), dimension]``; None unless all are known."""
-    embeddings = [each.embedding for each in candidates if each.embedding is not None]
-    return np.stack(embeddings) if embeddings and len(embeddings) == len(candidates) else None
 
 
 def _as_candidate(stored: StoredSummary) -> Candidate:

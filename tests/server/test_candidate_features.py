@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,24 @@ _SHARES = (
 
 def _features(text: str, origin: Origin = Origin.EXTRACTED) -> CandidateFeatures:
     return _PROFILE.describe(Candidate(text, origin)).features
+
+
+def test_what_was_described_is_remembered_for_what_it_depends_on() -> None:
+    profile = ArticleProfile(Source(_LEAD, "en"))
+    candidate = Candidate(_LEAD, Origin.EXTRACTED)
+    assert not profile.has_described(candidate, has_embedding=False, max_tokens=None)
+    first = profile.describe(candidate)
+    assert profile.has_described(candidate, has_embedding=False, max_tokens=None)
+    assert profile.describe(candidate) is first
+    for changed, max_tokens in (
+        (replace(candidate, origin=Origin.GENERATED), None),
+        (replace(candidate, log_probability=-0.5), None),
+        (replace(candidate, finish_reason=FinishReason.LENGTH), None),
+        (replace(candidate, text=_LAST), None),
+        (candidate, 8),
+    ):
+        assert not profile.has_described(changed, has_embedding=False, max_tokens=max_tokens)
+    assert not profile.has_described(candidate, has_embedding=True, max_tokens=None)
 
 
 def test_the_lead_covers_itself_and_its_pairs_come_first() -> None:

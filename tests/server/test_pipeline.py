@@ -272,6 +272,54 @@ async def test_a_stored_summary_is_a_candidate_of_best(bench: Bench, scripts: Ca
     assert len(summary.candidates) == 2
 
 
+async def test_nothing_is_drafted_beside_a_stored_summary(bench: Bench) -> None:
+    await search(bench, bench.summarizing(mode=SummaryMode.FAST))
+    events = await search(bench)
+    assert all(each.stored for each in summaries(events).values())
+    assert not of_kind(events, events_pb2.SummaryDelta)
+
+
+async def test_what_was_written_in_vain_is_not_written_again(
+    bench: Bench, scripts: Callable[..., None]
+) -> None:
+    untrue = Candidate("The harbour strike began on Friday with 900 crews.", Origin.GENERATED)
+    extract = Candidate("The harbour strike began on Monday.", Origin.EXTRACTED, query_focused=True)
+    scripts(a0=SummaryScript(candidates=[untrue, extract]))
+    first = await search(bench)
+    scripts(a0=SummaryScript(candidates=[extract]))
+    again = await search(bench)
+    requests = [each for each in bench.summarizer.requests if each.article_id == "a0"]
+    assert [each.generate for each in requests] == [True, False]
+    assert summaries(again)["a0"] == summaries(first)["a0"]
+    assert not summaries(again)["a0"].stored
+    assert len(summaries(again)["a0"].candidates) == 2
+    # Where less was asked for, the model may write something else.
+    await search(bench, bench.summarizing(max_tokens=20))
+    requests = [each for each in bench.summarizer.requests if each.article_id == "a0"]
+    assert requests[-1].generate
+
+
+async def test_of_summaries_that_come_together_there_is_one_order(
+    bench: Bench, scripts: Callable[..., None]
+) -> None:
+    gate = asyncio.Event()
+    held = SummaryScript(["Held back."], gate=gate)
+    scripts(**{article.id: held for article in ARTICLES})
+    async with aclosing(search_events(bench.plan, bench.engines, request_id="request")) as events:
+        kinds = []
+        async for event in events:
+            kinds.append(type(event).__name__)
+            if isinstance(event, events_pb2.Hits):
+                # The reader comes back when all of them have ended.
+                reading = asyncio.ensure_future(anext(events))
+                gate.set()
+                await asyncio.sleep(0)
+                kinds.append(type(await reading).__name__)
+    assert kinds.count("Summary") == 5
+    assert kinds.count("Ranking") < 5
+    assert kinds[-2:] == ["Ranking", "Completed"]
+
+
 async def test_filters_reach_both_legs(bench: Bench) -> None:
     events = await search(bench, bench.planning(filter=parse_filter('source = "Harbour Dispatch"')))
     assert {hit.article.source for hit in hits(events).values()} == {"Harbour Dispatch"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gistwire_models.encoder import Embedding
 from gistwire_models.summarizer import Candidate, Origin
-from gistwire_server.candidate_features import FEATURES
+from gistwire_server.candidate_features import FEATURES, ArticleProfile
 from gistwire_server.faithfulness import Faithfulness, Kind, Source, Unsupported
 from gistwire_server.quality_model import FeatureWeight, QualityModel, ScorerWeights, shipped_quality_model
 from gistwire_server.scoring import Scorer, Tier, tier_of
@@ -42,9 +42,8 @@ def _order(
 ) -> list[Candidate]:
     scored = Scorer().score(
         candidates,
-        source=_SOURCE,
+        article=ArticleProfile(_SOURCE, article_embedding),
         query_embedding=query_embedding,
-        article_embedding=article_embedding,
         candidate_embeddings=candidate_embeddings,
     )
     return [each.candidate for each in scored.candidates]
@@ -72,9 +71,9 @@ def test_the_headline_goes_after_the_faithful_and_before_the_unfaithful(candidat
 
 @given(st.permutations(_ALL))
 def test_scores_do_not_depend_on_the_other_candidates(candidates: list[Candidate]) -> None:
-    together = Scorer().score(candidates, source=_SOURCE)
+    together = Scorer().score(candidates, article=ArticleProfile(_SOURCE))
     for each in together.candidates:
-        assert Scorer().score([each.candidate], source=_SOURCE).chosen == each
+        assert Scorer().score([each.candidate], article=ArticleProfile(_SOURCE)).chosen == each
 
 
 def test_the_headline_is_the_last_resort_however_similar() -> None:
@@ -86,7 +85,9 @@ def test_the_headline_is_the_last_resort_however_similar() -> None:
 
 
 def test_a_false_item_is_unfaithful_whatever_the_threshold() -> None:
-    scored = Scorer(faithfulness_threshold=0.0).score([_FALSE_NUMBER, _TITLE], source=_SOURCE)
+    scored = Scorer(faithfulness_threshold=0.0).score(
+        [_FALSE_NUMBER, _TITLE], article=ArticleProfile(_SOURCE)
+    )
     assert scored.chosen.candidate == _TITLE
 
 
@@ -101,7 +102,10 @@ def test_a_faithful_candidate_that_is_closer_beats_an_extract() -> None:
 def test_an_extract_that_repeats_the_headline_loses_to_one_that_does_not() -> None:
     source = Source(f"{_SENTENCE}\n{_SENTENCE} {_SECOND} {_SECOND.replace('ferries', 'docks')}", "en")
     source.headline = _SENTENCE
-    assert Scorer().score([_EXTRACT, _SECOND_EXTRACT], source=source).chosen.candidate == _SECOND_EXTRACT
+    assert (
+        Scorer().score([_EXTRACT, _SECOND_EXTRACT], article=ArticleProfile(source)).chosen.candidate
+        == _SECOND_EXTRACT
+    )
 
 
 def test_of_equals_the_earlier_wins() -> None:
@@ -113,7 +117,10 @@ def test_of_equals_the_earlier_wins() -> None:
 def test_cosines_are_mapped_and_unknown_ones_left_out() -> None:
     query, opposite = _unit(1, 0), _unit(-1, 0)
     scored = Scorer().score(
-        [_EXTRACT], source=_SOURCE, query_embedding=query, candidate_embeddings=np.stack([opposite])
+        [_EXTRACT],
+        article=ArticleProfile(_SOURCE),
+        query_embedding=query,
+        candidate_embeddings=np.stack([opposite]),
     )
     assert scored.chosen.scores.query_similarity == 0.0
     assert scored.chosen.scores.closeness is None
@@ -126,14 +133,18 @@ def _caring_for(**weights: float) -> QualityModel:
 
 
 def test_without_a_query_the_total_is_the_quality() -> None:
-    scores = Scorer(_caring_for(faithfulness=2.0)).score([_EXTRACT], source=_SOURCE).chosen.scores
+    scores = (
+        Scorer(_caring_for(faithfulness=2.0)).score([_EXTRACT], article=ArticleProfile(_SOURCE)).chosen.scores
+    )
     assert scores.total == pytest.approx(scores.novelty / (1 + np.exp(-2.0)))
 
 
 def test_with_a_query_the_total_is_the_weighted_mean_of_quality_and_query_similarity() -> None:
     scorer = Scorer(_caring_for(), query_weight=3.0)
     embedded = replace(_EXTRACT, embedding=_unit(0, 1))
-    scores = scorer.score([embedded], source=_SOURCE, query_embedding=_unit(3, 4)).chosen.scores
+    scores = scorer.score(
+        [embedded], article=ArticleProfile(_SOURCE), query_embedding=_unit(3, 4)
+    ).chosen.scores
     assert scores.query_similarity == pytest.approx(0.9)
     assert scores.total == pytest.approx((scores.novelty * 0.5 + 3 * 0.9) / 4)
 
@@ -144,7 +155,10 @@ def test_the_query_decides_as_much_as_it_weighs() -> None:
     by_numbers = _caring_for(number_density=-100.0)
     for weight, chosen in ((0.0, _SECOND_EXTRACT), (10.0, _EXTRACT)):
         scorer = Scorer(by_numbers, query_weight=weight)
-        assert scorer.score(candidates, source=_SOURCE, query_embedding=query).chosen.candidate == chosen
+        assert (
+            scorer.score(candidates, article=ArticleProfile(_SOURCE), query_embedding=query).chosen.candidate
+            == chosen
+        )
 
 
 def test_the_model_is_named_by_the_content_of_its_weights() -> None:
@@ -169,29 +183,31 @@ def test_tiers(origin: Origin, faithfulness: Faithfulness, tier: Tier) -> None:
 
 
 def test_the_threshold_decides_what_is_faithful() -> None:
-    strict = Scorer(faithfulness_threshold=1.1).score([_FAITHFUL, _TITLE], source=_SOURCE)
-    lenient = Scorer(faithfulness_threshold=0.0).score([_FAITHFUL, _TITLE], source=_SOURCE)
+    strict = Scorer(faithfulness_threshold=1.1).score([_FAITHFUL, _TITLE], article=ArticleProfile(_SOURCE))
+    lenient = Scorer(faithfulness_threshold=0.0).score([_FAITHFUL, _TITLE], article=ArticleProfile(_SOURCE))
     assert strict.chosen.candidate == _TITLE
     assert lenient.chosen.candidate == _FAITHFUL
 
 
 def test_a_broken_candidate_loses_to_an_extract_and_to_the_headline() -> None:
     broken = Candidate("Harbour Line said its profit rose 12 as more passengers.", Origin.GENERATED)
-    order = Scorer().score([broken, _TITLE, _EXTRACT], source=_SOURCE).candidates
+    order = Scorer().score([broken, _TITLE, _EXTRACT], article=ArticleProfile(_SOURCE)).candidates
     assert [each.candidate for each in order] == [_EXTRACT, _TITLE, broken]
     assert order[2].broken_places
     assert [each.is_sound for each in order] == [True, True, False]
     assert tier_of(Origin.GENERATED, Faithfulness(1.0, ()), is_broken=True) is Tier.BROKEN
     # In a language whose phrases nobody looks for nothing is said to be broken.
     other = Source(_SOURCE.text, "sv", headline=_HEADLINE)
-    assert not Scorer().score([broken], source=other).chosen.broken_places
+    assert not Scorer().score([broken], article=ArticleProfile(other)).chosen.broken_places
 
 
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one candidate"):
-        Scorer().score([], source=_SOURCE)
+        Scorer().score([], article=ArticleProfile(_SOURCE))
     with pytest.raises(ValueError, match="1 embeddings for 2 candidates"):
-        Scorer().score([_EXTRACT, _TITLE], source=_SOURCE, candidate_embeddings=np.stack([_unit(1, 0)]))
+        Scorer().score(
+            [_EXTRACT, _TITLE], article=ArticleProfile(_SOURCE), candidate_embeddings=np.stack([_unit(1, 0)])
+        )
     for weight in (-1.0, float("inf"), float("nan")):
         with pytest.raises(ValueError, match="weight of the query"):
             Scorer(query_weight=weight)
@@ -206,9 +222,8 @@ def test_all_scores_are_in_bounds(texts: list[str], values: tuple[float, float])
     embedding = _unit(*values, 1.0)
     scored = Scorer().score(
         candidates,
-        source=_SOURCE,
+        article=ArticleProfile(_SOURCE, _unit(1, 1, 1)),
         query_embedding=embedding,
-        article_embedding=_unit(1, 1, 1),
         candidate_embeddings=np.stack([embedding] * len(candidates)),
     )
     assert sorted(each.candidate.text for each in scored.candidates) == sorted(texts)

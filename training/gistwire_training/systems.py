@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 from gistwire_models.combined_summarizer import CombinedSummarizer
-from gistwire_models.encoder import Priority
+from gistwire_models.encoder import CountingEncoder, Priority
 from gistwire_models.extractive import ExtractiveSummarizer
 from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.summarizer import Summarizer
+from gistwire_server.candidate_features import ArticleProfile
 from gistwire_server.config import SummaryConfig
 from gistwire_server.faithfulness import Source
 from gistwire_server.scoring import Scorer
 
 from gistwire_training.candidates import MAX_TOKENS, candidates_of
-from gistwire_training.evaluation import CountingEncoder
 from gistwire_training.evaluation.tasks import article_of
 from gistwire_training.pairs import Pair
 
@@ -112,12 +112,12 @@ class ServedSystem:
         vectors = await encoder.encode(
             [article, *(candidate.text for candidate in candidates)], priority=Priority.SUMMARY
         )
+        source = Source(article, pair.language, headline=pair.headline)
         scored = await asyncio.to_thread(
             self._scorer.score,
             candidates,
-            source=Source(article, pair.language, headline=pair.headline),
+            article=ArticleProfile(source, vectors[0]),
             query_embedding=None,
-            article_embedding=vectors[0],
             candidate_embeddings=np.ascontiguousarray(vectors[1:]),
             max_tokens=MAX_TOKENS,
         )

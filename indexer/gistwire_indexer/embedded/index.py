@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 import structlog
 from gistwire_models.encoder import Embedding, ModelVersion
+from threadpoolctl import threadpool_limits
 
 from gistwire_indexer.embedded.storage import Storage
 from gistwire_indexer.embedded.working_set import WorkingSet
@@ -254,6 +255,9 @@ class EmbeddedIndex:
 def _load(
     folder: Path, model: ModelVersion, dimension: int, busy_timeout_s: float
 ) -> tuple[Storage, WorkingSet]:
+    # Searches run beside each other and share the cores. The threads of one product would spin while they wait for
+    # those cores, which takes several times as long as the product.
+    threadpool_limits(1, user_api="blas")
     storage = Storage(folder, model=model, dimension=dimension, busy_timeout_s=busy_timeout_s)
     try:
         working_set = WorkingSet(storage, dimension)

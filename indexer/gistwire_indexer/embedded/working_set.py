@@ -40,8 +40,6 @@ class WorkingSet:
         self._last_change = 0
         self._known_terms = 0
         self._lock = ReadWriteLock()
-        # A product runs on all cores and is bound by memory: two at once take more than twice as long as one.
-        self._multiplying = threading.Lock()
         self._ids: list[str] = []
         self._originals: list[str | None] = []
         self._slot_of: dict[str, int] = {}
@@ -88,8 +86,7 @@ class WorkingSet:
     ) -> tuple[Retrieved, ...]:
         """Articles nearest to a unit vector, best cosine first, ties by identifier."""
         with self._lock.shared():
-            with self._multiplying:
-                cosines = self._vectors.cosines(embedding, len(self._ids))
+            cosines = self._vectors.cosines(embedding, len(self._ids))
             if restriction is not None:
                 cosines[~self._columns.mask(restriction, len(self._ids))] = -np.inf
             cosines[self._free] = -np.inf

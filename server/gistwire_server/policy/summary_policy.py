@@ -3,9 +3,10 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from cachetools import LRUCache
 from gistwire.v1 import events_pb2
 from gistwire_indexer.article import Article
 from gistwire_models.instructions import has_instruction, is_instruction, without_instructions
@@ -16,6 +17,10 @@ from gistwire_server.policy.text_rules import DraftFilter, JudgedText, TextRules
 from gistwire_server.scoring import ScoredCandidate
 
 PolicyAction = events_pb2.PolicyAction
+
+_REMEMBERED = 4_096
+_LONGEST_REMEMBERED = 2_000
+"""How many texts the rules need not read again, and how long each may be, in characters."""
 
 _MANY_DIGITS = 60
 """From here on a text is read in a thread: each number that may be a telephone's takes milliseconds."""
@@ -103,6 +108,9 @@ class SummaryPolicy:
         self._rules = rules
         self._classifier = classifier
         self._config = config or PolicyConfig()
+        # What rules say of a text never changes, and the same headlines and summaries are shown for many queries.
+        self._judged: LRUCache[str, JudgedText] = LRUCache(_REMEMBERED)
+        self._with_instruction: LRUCache[tuple[str, str], bool] = LRUCache(_REMEMBERED)
 
     @property
     def streams_drafts(self) -> bool:
@@ -139,8 +147,7 @@ class SummaryPolicy:
             text: a text; an empty one may always be shown.
             language: ISO 639 code, or ``"und"``.
         """
-        is_slow = sum(map(str.isdigit, text)) > _MANY_DIGITS
-        judged = await asyncio.to_thread(self._rules.judge, text) if is_slow else self._rules.judge(text)
+        judged = await self._judge_by_rules(text)
         if self._classifier is None or not judged.text:
             return judged
         refused_by = await ask(self._classifier, judged.text, language, self._config)
@@ -148,12 +155,33 @@ class SummaryPolicy:
 
     async def judge_all(self, texts: Iterable[str], language: str) -> list[JudgedText]:
         """As `judge`, of several texts at a time."""
-        return list(await asyncio.gather(*(self.judge(text, language) for text in texts)))
+        return await self._at_a_time(self.judge(text, language) for text in texts)
+
+    async def _judge_by_rules(self, text: str) -> JudgedText:
+        judged = self._judged.get(text)
+        if judged is None:
+            is_slow = sum(map(str.isdigit, text)) > _MANY_DIGITS
+            judged = await asyncio.to_thread(self._rules.judge, text) if is_slow else self._rules.judge(text)
+            if len(text) <= _LONGEST_REMEMBERED:
+                self._judged[text] = judged
+        return judged
+
+    async def _at_a_time(self, judging: Iterable[Coroutine[None, None, JudgedText]]) -> list[JudgedText]:
+        if self._classifier is None:
+            # Rules wait for nothing: tasks would only cost time.
+            return [await each for each in judging]
+        return list(await asyncio.gather(*judging))
 
     async def _judge_summary(self, text: str, language: str) -> JudgedText:
-        if self._config.leave_out_instructions and has_instruction(text, language):
+        if self._config.leave_out_instructions and self._has_instruction(text, language):
             return JudgedText("", refused_by="instruction")
         return await self.judge(text, language)
+
+    def _has_instruction(self, text: str, language: str) -> bool:
+        key = text, language
+        if key not in self._with_instruction:
+            self._with_instruction[key] = has_instruction(text, language)
+        return self._with_instruction[key]
 
     async def first_shown(self, texts: Sequence[str], language: str) -> ShownText:
         """Returns the first of several texts that may be shown as a summary, and how."""
@@ -173,9 +201,7 @@ class SummaryPolicy:
             scored: all candidates, best first.
             language: ISO 639 code of the article, or ``"und"``.
         """
-        judged = await asyncio.gather(
-            *(self._judge_summary(each.candidate.text, language) for each in scored)
-        )
+        judged = await self._at_a_time(self._judge_summary(each.candidate.text, language) for each in scored)
         allowed = [place for place, each in enumerate(judged) if each.refused_by is None]
         best = allowed[0] if allowed else len(scored)
         replaced = Counter(each.refused_by for each in judged[:best] if each.refused_by is not None)

@@ -16,7 +16,7 @@ from gistwire_server.plan import SearchPlan, SummaryMode
 from gistwire_server.policy import classifier as classifier_module
 from gistwire_server.policy.config import PolicyConfig
 from gistwire_server.policy.summary_policy import SummaryPolicy, open_policy
-from gistwire_server.policy.text_rules import rules_of
+from gistwire_server.policy.text_rules import JudgedText, TextRules, rules_of
 
 from tests.server.conftest import Bench
 from tests.server.protocol import check_protocol, draft, of_kind
@@ -227,3 +227,21 @@ def test_a_classifier_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(classifier_module, "entry_points", lambda group: EntryPoints([point]))
     with pytest.raises(ConfigurationError, match="'gone' cannot be loaded"):
         open_policy(PolicyConfig(classifier="gone"))
+
+
+async def test_the_same_text_is_read_by_the_rules_once() -> None:
+    read: list[str] = []
+
+    class CountingRules(TextRules):
+        def judge(self, text: str) -> JudgedText:
+            read.append(text)
+            return super().judge(text)
+
+    policy = SummaryPolicy(CountingRules(()))
+    for text in ("The strike goes on.", "The strike ends.", "The strike goes on."):
+        assert (await policy.judge(text, "en")).text == text
+    assert read == ["The strike goes on.", "The strike ends."]
+    long = "The strike goes on. " * 200
+    for _ in range(2):
+        await policy.judge(long, "en")
+    assert read[2:] == [long, long]

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from gistwire_models.encoder import CountingEncoder
 from gistwire_training.errors import TrainingDataError
-from gistwire_training.evaluation import CountingEncoder, open_default_encoder
+from gistwire_training.evaluation import open_default_encoder
 from gistwire_training.pairs import Pair
 from gistwire_training.registry import ServedMeasurement, hash_pairs
 

@@ -1,5 +1,6 @@
 import numpy as np
 from gistwire_models.summarizer import Origin
+from gistwire_server.candidate_features import ArticleProfile
 from gistwire_server.faithfulness import Source
 from gistwire_server.quality_model import shipped_quality_model
 from gistwire_server.scoring import Scorer, Tier
@@ -47,7 +48,7 @@ def test_examples_say_of_candidates_what_the_server_sees() -> None:
     source = Source(f"{_PAIR.headline}\n{_PAIR.body}", "en", headline=_PAIR.headline)
     article = np.array([1, 0], dtype=np.float32)
     scored = Scorer().score(
-        [each.candidate() for each in _SET.candidates], source=source, article_embedding=article
+        [each.candidate() for each in _SET.candidates], article=ArticleProfile(source, article)
     )
     by_text = {each.candidate.text: each.scores for each in scored.candidates}
     for place, judged in enumerate(_SET.candidates):
@@ -65,7 +66,7 @@ def test_an_example_chooses_what_the_server_chooses() -> None:
     source = Source(f"{_PAIR.headline}\n{_PAIR.body}", "en", headline=_PAIR.headline)
     candidates = [each.candidate() for each in _SET.candidates]
     scored = Scorer(shipped_quality_model()).score(
-        candidates, source=source, article_embedding=_SET.article_embedding
+        candidates, article=ArticleProfile(source, _SET.article_embedding)
     )
     totals = {each.candidate.text: each.scores.total for each in scored.candidates}
     place = example.choose(np.array([totals[each.text] for each in candidates]))

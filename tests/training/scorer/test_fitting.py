@@ -8,7 +8,7 @@ from gistwire_models.local_encoder import LocalEncoder
 from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.scripted import ScriptedEncoder, ScriptedSummarizer, SummaryScript
 from gistwire_models.summarizer import Candidate, Origin
-from gistwire_server.candidate_features import FEATURES
+from gistwire_server.candidate_features import FEATURES, ArticleProfile
 from gistwire_server.faithfulness import Source
 from gistwire_server.quality_model import QualityModel
 from gistwire_server.scoring import Scorer
@@ -82,7 +82,7 @@ def test_the_fitted_scorer_chooses_what_people_would_write(models: None, tmp_pat
     assert quality.model.version == report.version
     for pair in _TEST_PAIRS:
         source = Source(f"{pair.headline}\n{pair.body}", "en", headline=pair.headline)
-        chosen = Scorer(quality).score(_script(pair).candidates, source=source).chosen
+        chosen = Scorer(quality).score(_script(pair).candidates, article=ArticleProfile(source)).chosen
         assert chosen.candidate.text == pair.summary
 
 

@@ -5,7 +5,6 @@
 """
 
 from gistwire_training.evaluation.baselines import (
-    CountingEncoder,
     HeadlineBaseline,
     LeadBaseline,
     MmrBaseline,
@@ -34,7 +33,6 @@ from gistwire_training.evaluation.tasks import Task, select_pairs, visible_part
 __all__ = [
     "METRICS",
     "Bootstrap",
-    "CountingEncoder",
     "Estimate",
     "EvaluatedPair",
     "Evaluation",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from gistwire_models.encoder import TextEncoder
+from gistwire_models.encoder import CountingEncoder
 from gistwire_models.extractive import ExtractiveSummarizer
 from gistwire_models.local_encoder import LocalEncoder
 from gistwire_models.sentences import split_sentences
@@ -43,14 +43,6 @@ class System(Protocol):
         Returns:
             the texts, in order; "" where there is nothing to say.
         """
-        ...
-
-
-class CountingEncoder(TextEncoder, Protocol):
-    """A text encoder that can count tokens."""
-
-    def count_tokens(self, text: str) -> int:
-        """Counts the tokens of a text."""
         ...
 
 

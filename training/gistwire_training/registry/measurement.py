@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from gistwire_models.encoder import CountingEncoder
 from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_server.config import SummaryConfig
 
 from gistwire_training.candidates import candidates_of
 from gistwire_training.errors import TrainingDataError
 from gistwire_training.evaluation import (
-    CountingEncoder,
     Estimate,
     Progress,
     System,
