@@ -9,7 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 from itertools import pairwise
 
 from gistwire_models.sentences import split_sentences
@@ -77,8 +77,16 @@ class _Reading:
         return _Reading(self.cost + cost + is_broken, broken)
 
 
-class _PutIn(Enum):
-    """What was last put in since the last copied token."""
+class _Ends(IntEnum):
+    """Whether what is left out after a word of the source can be."""
+
+    NEVER = 0
+    BEFORE_DETERMINER = 1
+    ALWAYS = 2
+
+
+class _PutIn(IntEnum):
+    """What was last put in since the last copied token; numbers, as these have the faster hash."""
 
     NOTHING = 0
     MARK = 1
@@ -117,6 +125,10 @@ class JoinIndex:
         for place, token in enumerate(self._tokens):
             self._places.setdefault(token, []).append(place)
         self._pairs = frozenset(pairwise(self._tokens))
+        places = range(len(self._tokens))
+        self._sentences = [bisect_right(self._starts, place) for place in places]
+        self._begins = [self._begins_phrase(place) for place in places]
+        self._ends = [self._phrase_end(place) for place in places]
 
     def broken_places(self, summary: str) -> list[str]:
         """Returns the two words at each place where a summary falls apart; none if it hangs together.
@@ -143,20 +155,24 @@ class JoinIndex:
         """Extends each reading by a token: copied from each place where the source has it, or put in."""
         extended: dict[_State, _Reading] = {}
 
-        def offer(state: _State, reading: _Reading) -> None:
-            if state not in extended or reading.cost < extended[state].cost:
-                extended[state] = reading
+        def offer(state: _State, reading: _Reading, cost: float, *, is_broken: bool) -> None:
+            # Most of what is offered is no better than what is there: it is made only if it is.
+            known = extended.get(state)
+            if known is None or reading.cost + cost + is_broken < known.cost:
+                extended[state] = reading.then(cost, number, is_broken=is_broken)
 
-        can_be_put_in = _is_mark(token) or token in _FUNCTION_WORDS
+        cannot_be_put_in = not (_is_mark(token) or token in _FUNCTION_WORDS)
+        kind = _kind(token)
+        places = self._places.get(token, [])[:_MAX_PLACES]
         for (place, put_in), reading in readings.items():
-            offer((place, _kind(token)), reading.then(_INSERTION, number, is_broken=not can_be_put_in))
-            if self._tokens[place + 1 : place + 2] == [token] and place >= 0:
-                offer((place + 1, _PutIn.NOTHING), reading)
-            for copied in self._places.get(token, ())[:_MAX_PLACES]:
-                if copied == place + 1 and place >= 0:
-                    continue
-                good = self._may_follow(place, copied, put_in)
-                offer((copied, _PutIn.NOTHING), reading.then(_JOIN, number, is_broken=not good))
+            offer((place, kind), reading, _INSERTION, is_broken=cannot_be_put_in)
+            following = place + 1 if place >= 0 else None
+            if following is not None and self._tokens[following : following + 1] == [token]:
+                offer((following, _PutIn.NOTHING), reading, 0.0, is_broken=False)
+            for copied in places:
+                if copied != following:
+                    good = self._may_follow(place, copied, put_in)
+                    offer((copied, _PutIn.NOTHING), reading, _JOIN, is_broken=not good)
         return extended
 
     def _may_follow(self, place: int, copied: int, put_in: _PutIn) -> bool:
@@ -164,32 +180,36 @@ class JoinIndex:
 
         Within a sentence words may be left out; parts of two sentences need a word or a stop between them.
         """
-        if not self._begins_phrase(copied):
+        if not self._begins[copied]:
             return False
         if place < 0:
             return True
         if not self._ends_phrase(place, before=self._tokens[copied]):
             return False
-        if self._sentence(place) == self._sentence(copied):
+        if self._sentences[place] == self._sentences[copied]:
             return copied > place
         return put_in in {_PutIn.WORD, _PutIn.STOP} or self._tokens[place] in _SENTENCE_ENDS
 
     def _ends_phrase(self, place: int, *, before: str = ".") -> bool:
         """Tells whether what is left out after `place` can be, so that `before` stands there instead."""
-        if place < 0 or place + 1 == len(self._tokens) or place + 1 in self._beginnings:
+        if place < 0 or self._ends[place] is _Ends.ALWAYS:
             return True
+        return self._ends[place] is _Ends.BEFORE_DETERMINER and before in _DETERMINERS
+
+    def _phrase_end(self, place: int) -> _Ends:
+        if place + 1 == len(self._tokens) or place + 1 in self._beginnings:
+            return _Ends.ALWAYS
         if _is_boundary(self._tokens[place]):
-            return True
+            return _Ends.ALWAYS
         left_out = self._tokens[place + 1]
-        return _is_boundary(left_out) and (left_out not in _DETERMINERS or before in _DETERMINERS)
+        if not _is_boundary(left_out):
+            return _Ends.NEVER
+        return _Ends.BEFORE_DETERMINER if left_out in _DETERMINERS else _Ends.ALWAYS
 
     def _begins_phrase(self, place: int) -> bool:
         if place in self._beginnings:
             return True
         return _is_boundary(self._tokens[place]) or _is_boundary(self._tokens[place - 1])
-
-    def _sentence(self, place: int) -> int:
-        return bisect_right(self._starts, place)
 
     def _wrong_articles(self, tokens: list[str]) -> Iterator[int]:
         """Yields where "a" stands before a vowel or "an" before a consonant, unless the source has it so."""
