@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ from grpc_reflection.v1alpha import reflection
 
 from gistwire_server.article_feed import ArticleFeeds
 from gistwire_server.calls import Calls
-from gistwire_server.config import LimitsConfig, ServerConfig
+from gistwire_server.config import ServerConfig
 from gistwire_server.decoding import DecodingInterceptor
 from gistwire_server.engines import Engines
 from gistwire_server.health import HealthService
@@ -155,9 +155,7 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
     """
     config = engines.config
     async with AsyncExitStack() as stack:
-        server = grpc.aio.server(
-            interceptors=(DecodingInterceptor(),), options=_server_options(config.limits)
-        )
+        server = grpc.aio.server(interceptors=(DecodingInterceptor(),), options=_server_options(config))
         health_service = HealthService()
         tenants = Tenants(engines, store, config.tenants)
         feeds = ArticleFeeds(config.watch)
@@ -189,7 +187,7 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
             metrics_url = await stack.enter_async_context(serving_metrics(metrics, config.telemetry))
             await stack.enter_async_context(watching_event_loop(metrics))
         await server.start()
-        await stack.enter_async_context(health_alone(config.security.health_listen, health_service))
+        await stack.enter_async_context(health_alone(config, health_service))
         for name in ("", *_SERVICE_NAMES):
             await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
         _log.info("serving", target=target)
@@ -202,8 +200,13 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
             _log.info("stopped")
 
 
-async def serve(config: ServerConfig) -> None:
-    """Runs a server until SIGINT or SIGTERM, with its log on standard error."""
+async def serve(config: ServerConfig, *, when_serving: Callable[[], None] | None = None) -> None:
+    """Runs a server until SIGINT or SIGTERM, with its log on standard error.
+
+    Args:
+        config: the configuration; `processes` says whether others may have the same port.
+        when_serving: called once it takes calls.
+    """
     # Servers inside commands export no traces, and do without the imports.
     from gistwire_server.telemetry.trace_export import exporting_traces  # noqa: PLC0415
 
@@ -214,6 +217,8 @@ async def serve(config: ServerConfig) -> None:
         loop.add_signal_handler(signal_number, stop.set)
     try:
         async with exporting_traces(config.telemetry.traces, uuid.uuid4().hex), running_server(config):
+            if when_serving is not None:
+                when_serving()
             await stop.wait()
             _log.info("draining", limit_s=config.limits.drain_s)
     finally:
@@ -221,7 +226,8 @@ async def serve(config: ServerConfig) -> None:
             loop.remove_signal_handler(signal_number)
 
 
-def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:
+def _server_options(config: ServerConfig) -> list[tuple[str, int]]:
+    limits = config.limits
     aging = []
     if limits.max_connection_age_s is not None:
         aging = [("grpc.max_connection_age_ms", round(limits.max_connection_age_s * 1_000))]
@@ -231,8 +237,8 @@ def _server_options(limits: LimitsConfig) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", limits.max_message_bytes),
         # What is held of a stream for a slow reader, beside what the reader's window lets go.
         ("grpc.http2.write_buffer_size", 16 * 1024),
-        # Two servers on one port would split its calls between them unseen.
-        ("grpc.so_reuseport", 0),
+        # Two servers on one port that do not know of each other would split its calls between them unseen.
+        ("grpc.so_reuseport", int(config.processes > 1)),
         # A half-open connection is dropped within 30 s. gRPC waits for the answer to a ping as the third of these
         # says, a minute by default, and never as the second does (grpc pull request 39239).
         ("grpc.keepalive_time_ms", 15_000),

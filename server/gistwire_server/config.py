@@ -259,6 +259,10 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     listen: str = "127.0.0.1:50051"
     """``HOST:PORT`` (port 0: a free one), or ``"unix"`` for a private socket, which is not encrypted. An address that
     other machines reach takes settings of `security`."""
+    processes: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    """Server processes that share the port of `listen`, where one event loop is the limit. The kernel hands each new
+    connection to one of them. Each has models, caches, limits and rates of its own, a share of the cores unless the
+    numbers of threads are set, and its metrics at the port of `telemetry.metrics_listen` plus 0, 1, 2 and so on."""
     index: Literal["embedded", "elasticsearch"] = "embedded"
     """Where articles are kept."""
     elasticsearch: ElasticsearchConfig = ElasticsearchConfig()

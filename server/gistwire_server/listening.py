@@ -39,20 +39,26 @@ async def bind(server: grpc.aio.Server, config: ServerConfig, stack: ExitStack) 
 
 
 @asynccontextmanager
-async def health_alone(address: str | None, service: health.aio.HealthServicer) -> AsyncIterator[None]:
-    """Answers probes in the clear at an address of their own while the block runs.
+async def health_alone(config: ServerConfig, service: health.aio.HealthServicer) -> AsyncIterator[None]:
+    """Answers probes in the clear at an address of their own while the block runs, if there is one.
 
     Args:
-        address: ``HOST:PORT``; None for nowhere.
+        config: says where.
         service: what it answers with.
 
     Raises:
         ConfigurationError: the address cannot be bound.
     """
+    address = config.security.health_listen
     if address is None:
         yield
         return
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 4_096)])
+    server = grpc.aio.server(
+        options=[
+            ("grpc.so_reuseport", int(config.processes > 1)),
+            ("grpc.max_receive_message_length", 4_096),
+        ]
+    )
     health_pb2_grpc.add_HealthServicer_to_server(service, server)
     _listen(server, "security.health_listen", address, None)
     await server.start()

@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
+from gistwire_server.config import load_config
 from gistwire_server.errors import ConfigurationError
 from gistwire_server.listening import health_alone
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -33,8 +34,9 @@ async def test_probes_have_an_address_of_their_own_that_answers_nothing_else(
         assert server.asked == 0
 
 
-async def test_an_address_for_probes_that_is_in_use_is_a_clear_error() -> None:
-    async with health_alone(address := f"127.0.0.1:{free_port()}", health.aio.HealthServicer()):
+async def test_an_address_for_probes_that_is_in_use_is_a_clear_error(tmp_path: Path) -> None:
+    config = load_config(data_dir=tmp_path, security={"health_listen": f"127.0.0.1:{free_port()}"})
+    async with health_alone(config, health.aio.HealthServicer()):
         with pytest.raises(ConfigurationError, match="health_listen"):
-            async with health_alone(address, health.aio.HealthServicer()):
+            async with health_alone(config, health.aio.HealthServicer()):
                 pytest.fail("bound")

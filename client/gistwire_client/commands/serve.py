@@ -16,6 +16,7 @@ Examples:
   gistwire serve
   gistwire serve --port 50060 --data-dir ./news
   gistwire serve --config gistwire.toml
+  gistwire serve --processes 4 --index elasticsearch
 """
 
 
@@ -23,6 +24,9 @@ Examples:
 @click.option("--host", help=f"Address to listen at.  [default: {_DEFAULT_HOST}]")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), help=f"Port; 0 for a free one.  [default: {_DEFAULT_PORT}]"
+)
+@click.option(
+    "--processes", type=click.IntRange(1, 64), help="Server processes that share the port.  [default: 1]"
 )
 @click.option("--index", type=click.Choice(["embedded", "elasticsearch"]), help="Where articles are kept.")
 @click.option("--models", type=click.Choice(["local", "triton"]), help="Where models run.")
@@ -40,6 +44,7 @@ def serve(
     *,
     host: str | None,
     port: int | None,
+    processes: int | None,
     index: str | None,
     models: str | None,
     data_dir: Path,
@@ -62,6 +67,7 @@ def serve(
         config = load_config(
             config_file,
             listen=_address(host, port),
+            processes=processes,
             index=index,
             models=models,
             data_dir=None if config_file and default_folder else data_dir,
@@ -69,7 +75,12 @@ def serve(
     except ConfigurationError as error:
         raise click.UsageError(str(error), context) from error
     try:
-        asyncio.run(serve_until_told(config))
+        if config.processes > 1:
+            from gistwire_server.processes import serve_in_processes  # noqa: PLC0415
+
+            serve_in_processes(config)
+        else:
+            asyncio.run(serve_until_told(config))
     except (GistwireIndexerError, GistwireModelError, GistwireServerError, OSError) as error:
         raise click.ClickException(f"the server cannot run: {error}") from error
 
