@@ -20,7 +20,11 @@ _CLAUSE = (
     r"|\b(?:please|now|instead|just|simply|then|you (?:must|should|will|need to|have to))\s+)"
 )
 _OUTPUT = r"(?:summary|answer|response|reply|output)"
-_SAY = r"(?-i:[Pp]rint|[Oo]utput|[Rr]espond|[Rr]eply|[Aa]nswer|[Ww]rite|[Ss]ay|[Rr]eturn|[Ee]cho|[Rr]epeat|[Ee]mit)"
+# After a comma "say" tells who says so: "…, say NASA scientists".
+_SAY = (
+    r"(?-i:[Pp]rint|[Oo]utput|[Rr]espond|[Rr]eply|[Aa]nswer|[Ww]rite|(?<![,\"'”’] )[Ss]ay|[Rr]eturn|[Ee]cho|[Rr]epeat"
+    r"|[Ee]mit)"
+)
 _PUT = r"(?:include|add|append|mention|insert|put|begin|start|end|finish)"
 
 _FORMS: tuple[tuple[tuple[str, ...], str], ...] = (

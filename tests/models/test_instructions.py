@@ -58,6 +58,7 @@ def test_orders_are_found(sentence: str) -> None:
         "The response must be proportionate, he said.",
         "You are what you eat.",
         "OUTPUT FALLS AS STRIKE HALTS MINES",
+        "The moon raises more questions than it answers, say NASA scientists.",
         "市长要求司机忽略绕行标志。",
         "该系统昨日恢复，用户表示满意。",
         "分析师表示，人工智能模型将改变行业。",
