@@ -24,6 +24,7 @@ from gistwire.v1 import (
     user_event_pb2_grpc,
 )
 from gistwire_indexer.index import DEFAULT_TENANT, ArticleStore
+from gistwire_models.summarizer import Summarizer
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -117,17 +118,28 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[OpenedEngines]:
     async with AsyncExitStack() as stack:
         encoder = await open_encoder(config)
         stack.push_async_callback(encoder.close)
+        # Beside the index: both take a good part of what a command waits for.
+        summarizer_opening = asyncio.create_task(open_summarizer(config, encoder))
+        stack.push_async_callback(_close_opened, summarizer_opening)
         store = await open_store(config, model=encoder.model, dimension=encoder.dimension)
         stack.push_async_callback(store.close)
         index = await store.tenant(DEFAULT_TENANT)
         users = await store.user_events(DEFAULT_TENANT)
-        summarizer = await open_summarizer(config, encoder)
-        stack.push_async_callback(summarizer.close)
+        summarizer = await summarizer_opening
         key = await asyncio.to_thread(load_key, config.token_key_file or config.data_dir / "token.key")
         signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
         policy = await asyncio.to_thread(open_policy, config.policy)
         engines = Engines(config, index, users, encoder, summarizer, Scorer(), signer, policy=policy)
         yield OpenedEngines(engines, store)
+
+
+async def _close_opened(opening: asyncio.Task[Summarizer]) -> None:
+    """Closes a summarizer, or the one that is being opened; that it failed was told to who waited for it."""
+    try:
+        summarizer = await opening
+    except Exception:  # noqa: BLE001
+        return
+    await summarizer.close()
 
 
 @asynccontextmanager
