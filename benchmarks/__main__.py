@@ -5,15 +5,21 @@ from pathlib import Path
 
 import click
 
+from benchmarks.capacity.command import capacity
 from benchmarks.digests import measure_digests
 from benchmarks.growth import measure_growth
 from benchmarks.ingest import measure_ingest
+from benchmarks.load.command import load
 from benchmarks.machine import quiet_log
 from benchmarks.observed_run import observe_run
+from benchmarks.peers.comparison import PeersOptions, measure_peers
+from benchmarks.peers.errors import PeersError
+from benchmarks.peers.systems import SYSTEMS, chosen
 from benchmarks.policy import measure_policy
 from benchmarks.quality import measure_quality
 from benchmarks.recommendation import measure_recommendation
 from benchmarks.speed import measure_speed
+from benchmarks.startup import measure_startup
 from benchmarks.topics import measure_topics
 from benchmarks.triton import measure_triton
 
@@ -22,6 +28,10 @@ from benchmarks.triton import measure_triton
 def main() -> None:
     """Measure Gistwire on this machine."""
     quiet_log()
+
+
+main.add_command(load)
+main.add_command(capacity)
 
 
 @main.command()
@@ -41,6 +51,23 @@ def speed(sizes: tuple[int, ...], searches: int, sources: tuple[str, ...]) -> No
       python -m benchmarks speed --articles 7600 --articles 100000 agnews.jsonl.gz
     """
     measure_speed(sizes, sources, searches)
+
+
+@main.command()
+@click.option(
+    "--runs", type=click.IntRange(2), default=10, show_default=True, help="Processes for each figure."
+)
+@click.argument("sources", nargs=-1)
+def startup(runs: int, sources: tuple[str, ...]) -> None:
+    r"""From the shell prompt to the first hit of `gistwire search`, with no server running.
+
+    SOURCES are files of articles as `gistwire ingest` takes them; without any, the sample corpus.
+
+    \b
+    Examples:
+      python -m benchmarks startup agnews.jsonl.gz
+    """
+    measure_startup(sources, runs=runs)
 
 
 @main.command()
@@ -214,6 +241,77 @@ def digests(sources: tuple[str, ...]) -> None:
       python -m benchmarks digests agnews.jsonl.gz reuters.jsonl.gz
     """
     measure_digests(sources)
+
+
+@main.command()
+@click.option("--articles", type=click.IntRange(200), default=7_600, show_default=True, help="At most.")
+@click.option(
+    "--searches", type=click.IntRange(2), default=20, show_default=True, help="Of each system, one at a time."
+)
+@click.option(
+    "--busy-searches", type=click.IntRange(2), default=24, show_default=True, help="Several at a time."
+)
+@click.option("--concurrency", type=click.IntRange(2), default=8, show_default=True, help="So many.")
+@click.option("--threads", type=click.IntRange(1), help="Cores for each system.  [default: all]")
+@click.option(
+    "--system",
+    "names",
+    type=click.Choice([each.name for each in SYSTEMS]),
+    multiple=True,
+    help="Compared with ours; repeatable.  [default: all]",
+)
+@click.option(
+    "--elasticsearch-url", help="A cluster for haystack with Elasticsearch, which is else left out."
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder where indexes remain for a later run.",
+)
+@click.option(
+    "--report", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables and pictures."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.argument("sources", nargs=-1)
+def peers(
+    *,
+    articles: int,
+    searches: int,
+    busy_searches: int,
+    concurrency: int,
+    threads: int | None,
+    names: tuple[str, ...],
+    elasticsearch_url: str | None,
+    keep: Path | None,
+    report: Path | None,
+    as_json: bool,
+    sources: tuple[str, ...],
+) -> None:
+    r"""Gistwire beside txtai, haystack and jina: the same articles, weights, limits and cores, in turn.
+
+    Environments for the peers are made in the user's cache at first, of packages from PyPI: about 6 GB.
+
+    \b
+    Examples:
+      python -m benchmarks peers agnews.jsonl.gz
+      python -m benchmarks peers --system txtai --searches 40 --report report agnews.jsonl.gz
+      python -m benchmarks peers --elasticsearch-url http://127.0.0.1:9200 agnews.jsonl.gz
+    """
+    options = PeersOptions(
+        sources=sources,
+        articles=articles,
+        searches=searches,
+        busy_searches=busy_searches,
+        concurrency=concurrency,
+        threads=threads or len(os.sched_getaffinity(0)),
+        elasticsearch_url=elasticsearch_url,
+        kept=keep,
+    )
+    try:
+        choices = chosen(names, has_elasticsearch=elasticsearch_url is not None)
+        measure_peers(options, choices, report_folder=report, as_json=as_json)
+    except PeersError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

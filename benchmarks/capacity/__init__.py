@@ -1,0 +1,1 @@
+"""How many searches a server can take, and how many servers a load takes: `python -m benchmarks capacity`."""
