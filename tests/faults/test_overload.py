@@ -46,7 +46,8 @@ async def _paced_server(server: ElasticsearchServer, folder: Path) -> AsyncGener
         slots=_SLOTS,
         summary_s=_SUMMARY_S,
         articles=_TOP_K,
-        limits=LimitsConfig(concurrent_searches=8, waiting_searches=64),
+        # In searches of ten articles: these have four, and cost 0.4 each.
+        limits=LimitsConfig(concurrent_searches=4, waiting_searches=64),
         overload=OverloadConfig(max_wait_s=0.2, min_concurrent_searches=2, latency_tolerance=1.2),
     )
     process = await asyncio.create_subprocess_exec(
@@ -130,10 +131,10 @@ async def test_thousands_of_streams_over_a_hundred_connections(
     assert not report.failed
     assert len(report.completed_s) + len(report.refused_s) == _STREAMS
     assert report.without_retry_info == 0
-    # The aim is twice the baseline, and 50 ms for all: docs/faults.md says what was measured, and what limits it.
-    assert admitted_s <= 3 * baseline_s
-    assert _percentile(report.refused_s, 0.5) <= 0.05
-    assert refused_s <= 1.0
+    assert admitted_s <= 2 * baseline_s
+    # 50 ms is what must hold; of a few hundred refusals the slowest few tell of the machine, too.
+    assert _percentile(report.refused_s, 0.95) <= 0.05
+    assert refused_s <= 0.1
 
 
 async def test_twice_the_capacity_for_long(
