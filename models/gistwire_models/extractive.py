@@ -4,8 +4,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+from cachetools import LRUCache
 
 from gistwire_models.article_sentences import ArticleSentences, is_dependent, usable_sentences
 from gistwire_models.encoder import Embedding, ModelVersion, Priority, TextEncoder
@@ -23,6 +25,8 @@ from gistwire_models.summarizer import (
 )
 
 _DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
+_CHOICES = 4_096
+"""Choices of sentences that are kept for queries that are asked again."""
 _FEW_SENTENCES = 24
 """So many are chosen from in less time than another thread takes."""
 _UNSPACED_LANGUAGES = frozenset({"zh", "ja"})
@@ -47,12 +51,13 @@ class ExtractiveSummarizer:
         Args:
             encoder: embeds sentences; it remains its owner's to close.
             count_tokens: tokens of a text in the encoder's vocabulary; called in threads.
-            cache_bytes: how much memory the sentences of articles may take. The next query on the same
-                articles need not embed them again.
+            cache_bytes: how much memory the sentences of articles may take; 0 for none. The next query on the
+                same articles need not embed them again, and the same query need not choose among them again.
         """
         self._encoder = encoder
         self._count_tokens = count_tokens
         self._cache = _SentenceCache(cache_bytes)
+        self._chosen: LRUCache[_Choice, tuple[Candidate, ...]] = LRUCache(_CHOICES if cache_bytes else 0)
         self._closed = False
 
     @property
@@ -80,6 +85,7 @@ class ExtractiveSummarizer:
         """Forgets the sentences it kept; calls that go on end with ModelUnavailableError."""
         self._closed = True
         self._cache.clear()
+        self._chosen.clear()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -89,10 +95,18 @@ class ExtractiveSummarizer:
         article = await self._article(request)
         if article is None:
             return (await asyncio.to_thread(self._whole_text_candidate, request),)
+        choice = _Choice.of(request)
+        chosen = self._chosen.get(choice)
+        if chosen is not None:
+            return chosen
         query = await self._query_embedding(request)
         if len(article.texts) <= _FEW_SENTENCES:
-            return self._choose(request, article, query)
-        return await asyncio.to_thread(self._choose, request, article, query)
+            chosen = self._choose(request, article, query)
+        else:
+            chosen = await asyncio.to_thread(self._choose, request, article, query)
+        if request.article_id and request.revision and self._chosen.maxsize and not self._closed:
+            self._chosen[choice] = chosen
+        return chosen
 
     async def _article(self, request: SummaryRequest) -> ArticleSentences | None:
         cached = self._cache.get(request.article_id, request.revision)
@@ -163,6 +177,28 @@ class ExtractiveSummarizer:
         return tuple(
             candidate if candidate.embedding is not None else replace(candidate, embedding=next(vectors))
             for candidate in candidates
+        )
+
+
+class _Choice(NamedTuple):
+    """What the sentences of an article are chosen by."""
+
+    article_id: str
+    revision: str
+    query: str | None
+    candidates: int
+    max_tokens: int
+    knows_article: bool
+
+    @classmethod
+    def of(cls, request: SummaryRequest) -> "_Choice":
+        return cls(
+            request.article_id,
+            request.revision,
+            request.query,
+            request.candidates,
+            request.max_tokens,
+            request.article_embedding is not None,
         )
 
 

@@ -1,6 +1,7 @@
 """Tests of `ExtractiveSummarizer`: the contract, and what only it promises."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,6 +132,26 @@ async def test_a_second_query_embeds_no_sentence_again(
     await summarize(summarizer, make_request(query="tickets", max_tokens=12))
     assert encoder.encoded == ["tickets"]
     assert set(encoder.priorities) == {Priority.SUMMARY}
+
+
+async def test_the_same_query_does_not_choose_again(
+    summarizer: ExtractiveSummarizer, encoder: ScriptedEncoder
+) -> None:
+    _, first = await summarize(summarizer, make_request(query="oil price", max_tokens=14))
+    encoder.encoded.clear()
+    _, again = await summarize(summarizer, make_request(query="oil price", max_tokens=14))
+    assert again == first
+    # Neither the query nor a sentence.
+    assert encoder.encoded == []
+    _, longer = await summarize(summarizer, make_request(query="oil price", max_tokens=40))
+    assert longer.candidates[0].text != first.candidates[0].text
+    revised = replace(
+        make_request(query="oil price", max_tokens=14),
+        revision="2",
+        body="Traders said gas was cheap again. Traders said oil was dear again.",
+    )
+    _, after = await summarize(summarizer, revised)
+    assert after.candidates[0].text == "Traders said oil was dear again."
 
 
 async def test_articles_without_identifier_are_not_mixed_up(summarizer: ExtractiveSummarizer) -> None:
