@@ -151,7 +151,7 @@ async def test_the_same_query_does_not_choose_again(
         body="Traders said gas was cheap again. Traders said oil was dear again.",
     )
     _, after = await summarize(summarizer, revised)
-    assert after.candidates[0].text == "Traders said oil was dear again."
+    assert "Traders said oil was dear again." in after.candidates[0].text
 
 
 async def test_articles_without_identifier_are_not_mixed_up(summarizer: ExtractiveSummarizer) -> None:
