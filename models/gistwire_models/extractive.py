@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from cachetools import LRUCache
 
 from gistwire_models.article_sentences import ArticleSentences, is_dependent, usable_sentences
 from gistwire_models.encoder import Embedding, ModelVersion, Priority, TextEncoder
@@ -57,7 +56,9 @@ class ExtractiveSummarizer:
         self._encoder = encoder
         self._count_tokens = count_tokens
         self._cache = _SentenceCache(cache_bytes)
-        self._chosen: LRUCache[_Choice, tuple[Candidate, ...]] = LRUCache(_CHOICES if cache_bytes else 0)
+        # No library: Triton's environment has as few as can be.
+        self._chosen: OrderedDict[_Choice, tuple[Candidate, ...]] = OrderedDict()
+        self._keeps_choices = cache_bytes > 0
         self._closed = False
 
     @property
@@ -98,14 +99,17 @@ class ExtractiveSummarizer:
         choice = _Choice.of(request)
         chosen = self._chosen.get(choice)
         if chosen is not None:
+            self._chosen.move_to_end(choice)
             return chosen
         query = await self._query_embedding(request)
         if len(article.texts) <= _FEW_SENTENCES:
             chosen = self._choose(request, article, query)
         else:
             chosen = await asyncio.to_thread(self._choose, request, article, query)
-        if request.article_id and request.revision and self._chosen.maxsize and not self._closed:
+        if request.article_id and request.revision and self._keeps_choices and not self._closed:
             self._chosen[choice] = chosen
+            if len(self._chosen) > _CHOICES:
+                self._chosen.popitem(last=False)
         return chosen
 
     async def _article(self, request: SummaryRequest) -> ArticleSentences | None:
