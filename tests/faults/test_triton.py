@@ -16,7 +16,7 @@ from gistwire_client.client import GistwireClient
 from gistwire_models.circuit_breaker import BreakerState
 from gistwire_models.triton import TritonEncoder, TritonSettings, TritonSummarizer
 from gistwire_server.app import running_server
-from gistwire_server.config import ServerConfig, SummaryConfig, TritonConfig
+from gistwire_server.config import CacheConfig, ServerConfig, SummaryConfig, TritonConfig
 
 from tests.backends.triton import TritonServer, copied_repository, new_triton
 from tests.faults.conftest import LONG
@@ -80,6 +80,8 @@ async def deployed(triton: TritonServer, folder: Path) -> AsyncGenerator[TritonD
         models="triton",
         triton=TritonConfig(endpoints=(triton.target,)),
         summary=SummaryConfig(concurrency=_HITS),
+        # The same query again is to need the encoder again.
+        cache=CacheConfig(embeddings=0),
     )
     async with (
         running_server(config) as running,
