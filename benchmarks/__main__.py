@@ -8,6 +8,7 @@ import click
 from benchmarks.capacity.command import capacity
 from benchmarks.digests import measure_digests
 from benchmarks.growth import measure_growth
+from benchmarks.guard.command import guard
 from benchmarks.ingest import measure_ingest
 from benchmarks.load.command import load
 from benchmarks.machine import quiet_log
@@ -32,6 +33,7 @@ def main() -> None:
 
 main.add_command(load)
 main.add_command(capacity)
+main.add_command(guard)
 
 
 @main.command()

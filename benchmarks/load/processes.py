@@ -61,6 +61,11 @@ class ServerProcess:
             )
         return Usage(cpu_s, event_loop_s, self.memory_mb())
 
+    def cpu_s(self) -> float:
+        """Time of a core that its first process has taken, finer than the hundredths of a second in `used`. Linux."""
+        # The identifier of a process's clock, as clock_getcpuclockid(3) makes it.
+        return time.clock_gettime((~self._process.pid << 3) | 2)
+
     def _processes(self) -> list[psutil.Process]:
         return [self._process, *self._process.children(recursive=True)]
 

@@ -12,7 +12,7 @@ from gistwire.v1 import article_pb2, article_pb2_grpc, events_pb2, search_pb2, s
 from gistwire_client.client import GistwireClient
 from gistwire_models.scripted import SummaryScript
 from gistwire_server.app import running_server
-from gistwire_server.config import LimitsConfig, ServerConfig, TritonConfig
+from gistwire_server.config import CacheConfig, LimitsConfig, ServerConfig, TritonConfig
 
 from tests.backends.elasticsearch import ElasticsearchServer
 from tests.backends.triton import TritonServer
@@ -182,7 +182,9 @@ async def test_a_search_on_slow_triton_ends_whole_and_in_time(
 ) -> None:
     async with TcpRelay.running(triton_server.target) as relay:
         triton = TritonConfig(endpoints=(relay.target,))
-        config = ServerConfig(data_dir=tmp_path, listen="unix", models="triton", triton=triton)
+        # The same query again is to need the encoder again.
+        cache = CacheConfig(embeddings=0)
+        config = ServerConfig(data_dir=tmp_path, listen="unix", models="triton", triton=triton, cache=cache)
         async with (
             running_server(config) as running,
             GistwireClient(running.target) as client,

@@ -68,7 +68,7 @@ def log_to_its_own_streams() -> Iterator[None]:
 
 
 @pytest.fixture
-def gistwire(capsys: pytest.CaptureFixture[str]) -> Gistwire:
+def gistwire(capsys: pytest.CaptureFixture[str], log_restored: None) -> Gistwire:
     """Runs the command with these arguments, in this process."""
 
     def invoke(*arguments: object) -> Outcome:

@@ -1,0 +1,272 @@
+"""Rounds of short measurements, each of the server beside what lies under it: `open_rounds`."""
+
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import grpc
+import msgspec
+from gistwire.v1 import search_pb2, search_pb2_grpc, specs_pb2
+from gistwire_client import GistwireClient
+from gistwire_client.source_articles import to_message
+from gistwire_indexer.preprocessing import preprocess
+
+from benchmarks.guard.corpus import (
+    WARM_SOURCE,
+    cold_source,
+    indexed_articles,
+    make_index,
+    new_articles,
+)
+from benchmarks.guard.floor_process import FloorTimes, FloorWork
+from benchmarks.load.bare_streams import METHOD
+from benchmarks.load.processes import ServerProcess, free_address, running_server_process
+
+ROUNDS = 12
+"""Rounds of a ratio at first, and again in a repetition."""
+
+_TOP_K = 10
+_ROUNDS_AT_MOST = 1_000
+_HIT_SEARCHES = 20
+_WARM_SEARCHES = 12
+_WARM_QUERIES = 6
+_BARE_STREAMS = 60
+_BARE_MESSAGES = 11
+_BARE_BYTES = 17_000 // _BARE_MESSAGES
+_INGESTED = 20
+_INGEST_TENANT = "ingested"
+
+_ONE_SUMMARY = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.BEST, candidates=1)
+_NO_SUMMARY = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.NONE)
+
+Round = Callable[[int], Awaitable[dict[str, float]]]
+"""Measures a round of a number that was not used before; returns ratios by their names."""
+
+
+class GuardMeasurementError(Exception):
+    """A search did not come to what is to be measured."""
+
+
+@asynccontextmanager
+async def open_rounds() -> AsyncIterator[Mapping[str, Round]]:
+    """Starts the server, the bare streams and the process of the floors, while the block runs.
+
+    Yields:
+        for the name of each ratio the round that measures it; those that are measured together have the same one.
+
+    Raises:
+        RuntimeError: a process did not start.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gistwire-guard-")))
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            process.submit(make_index, folder / "floor").result()
+        shutil.copytree(folder / "floor", folder / "served")
+        (folder / "gistwire.toml").write_text(f'tenants = ["{_INGEST_TENANT}"]\n', encoding="utf-8")
+        address, bare_address = free_address(), free_address()
+        host, _, port = address.partition(":")
+        serve = [
+            str(Path(sys.executable).with_name("gistwire")),
+            *("serve", "--config", str(folder / "gistwire.toml"), "--data-dir", str(folder / "served")),
+            *("--host", host, "--port", port),
+        ]
+        stream = [sys.executable, "-m", "benchmarks.load.bare_streams", bare_address]
+        stream += [str(_BARE_BYTES)] * _BARE_MESSAGES
+        server = stack.enter_context(running_server_process(serve, address, log=folder / "server.log"))
+        bare = stack.enter_context(running_server_process(stream, bare_address, log=folder / "bare.log"))
+        floors = stack.enter_context(_FloorProcess(folder / "floor"))
+        async with (
+            grpc.aio.insecure_channel(address) as channel,
+            grpc.aio.insecure_channel(bare_address) as bare_channel,
+            GistwireClient(address, tenant=_INGEST_TENANT) as ingest_client,
+        ):
+            rounds = _Rounds(
+                server=server,
+                bare=bare,
+                floors=floors,
+                channel=channel,
+                bare_channel=bare_channel,
+                ingest_client=ingest_client,
+            )
+            await rounds.warm_up()
+            yield MappingProxyType(
+                {
+                    "first hit": rounds.first_hit,
+                    "first hit, CPU": rounds.first_hit,
+                    "cold search, CPU": rounds.cold_search,
+                    "warm search, CPU": rounds.warm_search,
+                    "ingest, CPU": rounds.ingest,
+                    "imports, CPU": rounds.imports,
+                }
+            )
+
+
+class _Rounds:
+    """The measurements of a round, each of the server and of its floor in turn."""
+
+    def __init__(
+        self,
+        *,
+        server: ServerProcess,
+        bare: ServerProcess,
+        floors: "_FloorProcess",
+        channel: grpc.aio.Channel,
+        bare_channel: grpc.aio.Channel,
+        ingest_client: GistwireClient,
+    ) -> None:
+        self._server = server
+        self._bare = bare
+        self._floors = floors
+        self._stub = search_pb2_grpc.SearchServiceStub(channel)
+        self._bare_channel = bare_channel
+        self._ingest_client = ingest_client
+        self._articles = [preprocess(each) for each in indexed_articles()]
+        warm = [each.headline for each in self._articles if each.source == WARM_SOURCE]
+        self._warm_queries = warm[:_WARM_QUERIES]
+
+    async def warm_up(self) -> None:
+        """Lets each way be gone once, and has the summaries of warm searches written and its sentences known."""
+        for query in self._warm_queries * 2:
+            await self._search(query, _ONE_SUMMARY, WARM_SOURCE)
+        await self.first_hit(-1)
+        await self.warm_search(-1)
+        await self.ingest(-1)
+        first = self._articles[0]
+        self._floors.measure(FloorWork(summarized=[(first.headline, first.body)]))
+
+    async def first_hit(self, number: int) -> dict[str, float]:
+        """Hits alone, cold, beside embedding and retrieval of the query and the first message of a bare stream."""
+        hits_s, floors_s, echoes_s = [], [], []
+        hits_cpu_s = floors_cpu_s = 0.0
+        bare_began = self._bare.cpu_s()
+        for query in [each.headline for each in new_articles(number, _HIT_SEARCHES)]:
+            began_cpu = self._server.cpu_s()
+            hits_s.append(await self._search(query, _NO_SUMMARY))
+            hits_cpu_s += self._server.cpu_s() - began_cpu
+            echoes_s.append(await self._bare_stream())
+            floor = self._floors.measure(FloorWork(queries=[query]))
+            floors_s += floor.queries_s
+            floors_cpu_s += floor.queries_cpu_s
+        floors_cpu_s += self._bare.cpu_s() - bare_began
+        return {
+            "first hit": statistics.median(hits_s)
+            / (statistics.median(floors_s) + statistics.median(echoes_s)),
+            "first hit, CPU": hits_cpu_s / floors_cpu_s,
+        }
+
+    async def cold_search(self, number: int) -> dict[str, float]:
+        """A search whose ten hits have no summaries yet, beside writing these in a batch."""
+        articles = [each for each in self._articles if each.source == cold_source(number)]
+        began_cpu = self._server.cpu_s()
+        await self._search(articles[0].headline, _ONE_SUMMARY, cold_source(number))
+        search_cpu_s = self._server.cpu_s() - began_cpu
+        floor = self._floors.measure(FloorWork(summarized=[(each.headline, each.body) for each in articles]))
+        return {"cold search, CPU": search_cpu_s / floor.summarized_cpu_s}
+
+    async def warm_search(self, _number: int) -> dict[str, float]:
+        """Searches that were made before, beside bare streams of eleven messages."""
+        began_cpu = self._server.cpu_s()
+        for place in range(_WARM_SEARCHES):
+            await self._search(self._warm_queries[place % _WARM_QUERIES], _ONE_SUMMARY, WARM_SOURCE)
+        search_cpu_s = (self._server.cpu_s() - began_cpu) / _WARM_SEARCHES
+        began_cpu = self._bare.cpu_s()
+        for _ in range(_BARE_STREAMS):
+            await self._bare_stream()
+        return {"warm search, CPU": search_cpu_s / ((self._bare.cpu_s() - began_cpu) / _BARE_STREAMS)}
+
+    async def ingest(self, number: int) -> dict[str, float]:
+        """Ingest of new articles, beside embedding them."""
+        # Others than those whose headlines the round searches for.
+        raw = new_articles(_ROUNDS_AT_MOST + number, _INGESTED)
+        texts = [preprocess(each).text for each in raw]
+        messages = [to_message(each) for each in raw]
+        began_cpu = self._server.cpu_s()
+        async for _ in self._ingest_client.ingest(messages):
+            pass
+        ingest_cpu_s = self._server.cpu_s() - began_cpu
+        return {"ingest, CPU": ingest_cpu_s / self._floors.measure(FloorWork(encoded=texts)).encoded_cpu_s}
+
+    async def imports(self, _number: int) -> dict[str, float]:
+        """What a server imports, beside numpy and gRPC."""
+        base_s = _process_cpu_s("import numpy, grpc.aio")
+        return {"imports, CPU": _process_cpu_s("import gistwire_server.app") / base_s}
+
+    async def _search(self, query: str, summary: specs_pb2.SummarySpec, source: str | None = None) -> float:
+        """Searches the articles of a source, or all; returns the seconds to the hits."""
+        request = search_pb2.StreamSearchRequest(query=query, top_k=_TOP_K, summary=summary)
+        if source is not None:
+            request.filter = f'source = "{source}"'
+        began = time.perf_counter()
+        hits_s: float | None = None
+        async for response in self._stub.StreamSearch(request):
+            kind = response.WhichOneof("event")
+            if kind == "hits":
+                hits_s = time.perf_counter() - began
+                if len(response.hits.hits) != _TOP_K:
+                    raise GuardMeasurementError(f"a search has {len(response.hits.hits)} hits, not {_TOP_K}")
+            elif kind == "degraded":
+                raise GuardMeasurementError(f"a search was completed with less: {response.degraded}")
+        if hits_s is None:
+            raise GuardMeasurementError("a search has no hits")
+        return hits_s
+
+    async def _bare_stream(self) -> float:
+        """Reads a bare stream; returns the seconds to its first message."""
+        call: Any = self._bare_channel.unary_stream(METHOD)
+        began = time.perf_counter()
+        first_s: float | None = None
+        async for _ in call(b""):
+            first_s = first_s or time.perf_counter() - began
+        return first_s or 0.0
+
+
+class _FloorProcess:
+    """The process that measures floors, while the block runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.guard.floor_process", str(folder)],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> "_FloorProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # It ends at the end of its input.
+        self._process.communicate()
+
+    def measure(self, work: FloorWork) -> FloorTimes:
+        """Has floors measured. Blocks; nothing else is to run meanwhile.
+
+        Raises:
+            RuntimeError: the process ended.
+        """
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the process of the floors has no pipes")
+        self._process.stdin.write(msgspec.json.encode(work) + b"\n")
+        self._process.stdin.flush()
+        if not (line := self._process.stdout.readline()):
+            raise RuntimeError(f"the process of the floors ended with {self._process.wait()}")
+        return msgspec.json.decode(line, type=FloorTimes)
+
+
+def _process_cpu_s(program: str) -> float:
+    """CPU-seconds of an interpreter that runs a program."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", program], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
