@@ -1,9 +1,9 @@
 """`python -m benchmarks`: one command for each kind of figure; each prints the machine beside its figures."""
 
-import os
 from pathlib import Path
 
 import click
+from gistwire_models.cores import available_cores
 
 from benchmarks.capacity.command import capacity
 from benchmarks.digests import measure_digests
@@ -217,7 +217,7 @@ def triton(
       python -m benchmarks triton --engine-cores 1 --concurrency 8
       python -m benchmarks triton --target 127.0.0.1:8001 --concurrency 8 agnews.jsonl.gz
     """
-    if engine_cores is not None and (target is not None or engine_cores >= len(os.sched_getaffinity(0))):
+    if engine_cores is not None and (target is not None or engine_cores >= available_cores()):
         raise click.UsageError("--engine-cores: of a server that is started here, and fewer than there are")
     measure_triton(
         target=target,
@@ -305,7 +305,7 @@ def peers(
         searches=searches,
         busy_searches=busy_searches,
         concurrency=concurrency,
-        threads=threads or len(os.sched_getaffinity(0)),
+        threads=threads or available_cores(),
         elasticsearch_url=elasticsearch_url,
         kept=keep,
     )

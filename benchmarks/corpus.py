@@ -14,10 +14,19 @@ SAMPLE_CORPUS = Path(gistwire_indexer.__path__[0]) / "sample_corpus"
 
 def read_articles(sources: Sequence[str]) -> list[RawArticle]:
     """All readable articles of these sources; of the sample corpus if there are none."""
-    locations = sources or [
+    return [
+        record.fields
+        for location in sources or sample_files()
+        for record in read_source(location)
+        if record.fields
+    ]
+
+
+def sample_files() -> list[str]:
+    """The files of the sample corpus that hold articles."""
+    return [
         str(path) for path in sorted(SAMPLE_CORPUS.glob("*.jsonl")) if not path.name.startswith("judged-")
     ]
-    return [record.fields for location in locations for record in read_source(location) if record.fields]
 
 
 def recombined(articles: Sequence[RawArticle], count: int, seed: int = 7) -> Iterator[RawArticle]:

@@ -3,9 +3,7 @@
 import asyncio
 import random
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -24,7 +22,7 @@ from gistwire_models.triton.launcher import TritonProcess
 
 from benchmarks.corpus import judged_queries, read_articles
 from benchmarks.dashboard import Window, draw_dashboard
-from benchmarks.machine import describe_machine
+from benchmarks.machine import GISTWIRE, describe_machine, free_port
 
 _SCRAPE_INTERVAL_S = 2
 _ARTICLES = 200
@@ -79,10 +77,10 @@ def observe_run(output: Path, *, minutes: float, rate: float) -> None:
         triton = TritonProcess(default_repository())
         stack.callback(triton.close)
         triton.start()
-        grpc_port, metrics_port, prometheus_port = (_free_port() for _ in range(3))
+        grpc_port, metrics_port, prometheus_port = (free_port() for _ in range(3))
         configuration = folder / "gistwire.toml"
         configuration.write_text(_SERVER.format(folder=folder, triton=triton.target, metrics=metrics_port))
-        command = [str(Path(sys.executable).with_name("gistwire")), "serve", "--config", str(configuration)]
+        command = [GISTWIRE, "serve", "--config", str(configuration)]
         stack.enter_context(_running([*command, "--port", str(grpc_port)]))
         rules = Path(__file__).parents[1] / "deploy" / "prometheus" / "alerts.yml"
         (folder / "prometheus.yml").write_text(
@@ -193,9 +191,3 @@ def _running(command: Sequence[str]) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(timeout=60)
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])

@@ -1,4 +1,4 @@
-"""CTranslate2 alone, with which summarizers are compared: on the CPU (`triton.py`), on a GPU (`gpu_summaries.py`)."""
+"""CTranslate2 alone, with which summarizers are compared: on the CPU and on a GPU."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,24 +24,29 @@ def raw_rate(engine: Any, requests: Sequence[SummaryRequest], *, batch: int, thr
         batch: how many are written in one batch.
         threads: how many batches are written at once.
     """
-    folder = default_summarizer_folder()
-    description = read_summarizer_description(folder)
-    tokenizer = read_tokenizer(folder)
-    sources = [
-        read_source(
-            tokenizer,
-            task=SUMMARY_TASK,
-            headline=each.headline,
-            body=each.body,
-            max_tokens=description.max_source_tokens,
-        ).tokens
-        for each in requests
-    ]
+    sources = read_sources([(each.headline, each.body) for each in requests])
 
     def write(sources: Sequence[list[str]]) -> None:
         engine.translate_batch(sources, beam_size=1, max_decoding_length=MAX_TOKENS, **DECODING_OPTIONS)
 
     return rate_of(write, sources, batch=batch, threads=threads)
+
+
+def read_sources(articles: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """Headlines and bodies as the tokens that our summarizer reads."""
+    folder = default_summarizer_folder()
+    description = read_summarizer_description(folder)
+    tokenizer = read_tokenizer(folder)
+    return [
+        read_source(
+            tokenizer,
+            task=SUMMARY_TASK,
+            headline=headline,
+            body=body,
+            max_tokens=description.max_source_tokens,
+        ).tokens
+        for headline, body in articles
+    ]
 
 
 def rate_of(

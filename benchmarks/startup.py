@@ -12,11 +12,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from benchmarks.corpus import SAMPLE_CORPUS, read_articles
-from benchmarks.machine import describe_machine
-
-_GISTWIRE = (str(Path(sys.executable).with_name("gistwire")),)
-"""The command as it is installed beside this Python, which is what a user starts."""
+from benchmarks.corpus import read_articles, sample_files
+from benchmarks.machine import GISTWIRE, describe_machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ def measure_startup(sources: Sequence[str], *, runs: int) -> None:
     articles = read_articles(sources)
     queries = [article.headline for article in articles[:: max(len(articles) // runs, 1)]][:runs]
     with TemporaryDirectory(prefix="gistwire-bench-") as folder:
-        _ingest(Path(folder), sources or [str(path) for path in _sample_files()])
+        _ingest(Path(folder), sources or sample_files())
         print(f"corpus: {len(articles)} articles of {', '.join(sources) or 'the sample corpus'}")
         print(f"{len(queries)} runs; load of the machine before them: {os.getloadavg()[0]:.1f}")
         imports = [sys.executable, "-c", "import numpy, grpc.aio; print()"]
@@ -94,15 +91,11 @@ def print_times(name: str, times: Sequence[StartupTimes]) -> None:
 
 
 def _search(folder: Path, query: str, mode: str) -> list[str]:
-    return [*_GISTWIRE, "search", "--data-dir", str(folder), "--summaries", mode, "--json", "--", query]
+    return [GISTWIRE, "search", "--data-dir", str(folder), "--summaries", mode, "--json", "--", query]
 
 
 def _ingest(folder: Path, locations: Sequence[str]) -> None:
-    command = [*_GISTWIRE, "ingest", "--data-dir", str(folder), *locations]
+    command = [GISTWIRE, "ingest", "--data-dir", str(folder), *locations]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise click.ClickException(f"the articles could not be ingested: {done.stderr.strip()}")
-
-
-def _sample_files() -> list[Path]:
-    return [path for path in sorted(SAMPLE_CORPUS.glob("*.jsonl")) if not path.name.startswith("judged-")]

@@ -16,14 +16,13 @@ from gistwire_indexer.index import RetrievalQuery
 from gistwire_models.encoder import Priority
 from gistwire_models.placement import CPU
 from gistwire_models.shipped import default_summarizer_folder
-from gistwire_models.summarizer_folder import read_summarizer_description
-from gistwire_models.summarizer_source import DECODING_OPTIONS, SUMMARY_TASK, read_source
-from gistwire_models.tokenization import read_tokenizer
+from gistwire_models.summarizer_source import DECODING_OPTIONS
 from gistwire_server.app import open_engines
 from gistwire_server.config import load_config
 from gistwire_server.engines import Engines
 
 from benchmarks.machine import quiet_log
+from benchmarks.raw_engine import read_sources
 
 
 class FloorWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,14 +60,12 @@ class _Floors:
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
-        folder = default_summarizer_folder()
         # The instructions that the server's own engine computes by, which it is compared with.
-        self._translator: Any = CPU.open(ctranslate2.Translator, folder, replicas=1)
-        self._description = read_summarizer_description(folder)
-        self._tokenizer = read_tokenizer(folder)
+        self._translator: Any = CPU.open(ctranslate2.Translator, default_summarizer_folder(), replicas=1)
 
     async def measure(self, work: FloorWork) -> FloorTimes:
         times = FloorTimes()
+        sources = read_sources(work.summarized) if work.summarized else []
         began_cpu = time.process_time()
         for query in work.queries:
             began = time.perf_counter()
@@ -78,8 +75,8 @@ class _Floors:
         if work.encoded:
             await self._engines.encoder.encode(work.encoded)
         encoding_ended = time.process_time()
-        if work.summarized:
-            self._summarize(work.summarized)
+        if sources:
+            self._summarize(sources)
         times.queries_cpu_s = queries_ended - began_cpu
         times.encoded_cpu_s = encoding_ended - queries_ended
         times.summarized_cpu_s = time.process_time() - encoding_ended
@@ -90,17 +87,7 @@ class _Floors:
         depth = self._engines.config.retrieval.depth
         await self._engines.index.retrieve(RetrievalQuery(query, vector, None, depth))
 
-    def _summarize(self, articles: list[tuple[str, str]]) -> None:
-        sources = [
-            read_source(
-                self._tokenizer,
-                task=SUMMARY_TASK,
-                headline=headline,
-                body=body,
-                max_tokens=self._description.max_source_tokens,
-            ).tokens
-            for headline, body in articles
-        ]
+    def _summarize(self, sources: list[list[str]]) -> None:
         self._translator.translate_batch(
             sources,
             beam_size=1,

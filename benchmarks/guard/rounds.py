@@ -32,6 +32,7 @@ from benchmarks.guard.corpus import (
 from benchmarks.guard.floor_process import FloorTimes, FloorWork
 from benchmarks.load.bare_streams import METHOD
 from benchmarks.load.processes import ServerProcess, free_address, running_server_process
+from benchmarks.machine import GISTWIRE
 
 ROUNDS = 12
 """Rounds of a ratio at first, and again in a repetition."""
@@ -77,7 +78,7 @@ async def open_rounds() -> AsyncIterator[Mapping[str, Round]]:
         address, bare_address = free_address(), free_address()
         host, _, port = address.partition(":")
         serve = [
-            str(Path(sys.executable).with_name("gistwire")),
+            GISTWIRE,
             *("serve", "--config", str(folder / "gistwire.toml"), "--data-dir", str(folder / "served")),
             *("--host", host, "--port", port),
         ]

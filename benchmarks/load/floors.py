@@ -17,9 +17,7 @@ from gistwire_models.encoder import Priority
 from gistwire_models.local_encoder import default_replicas
 from gistwire_models.placement import INSTRUCTIONS_VARIABLE
 from gistwire_models.shipped import default_summarizer_folder
-from gistwire_models.summarizer_folder import read_summarizer_description
-from gistwire_models.summarizer_source import DECODING_OPTIONS, SUMMARY_TASK, read_source
-from gistwire_models.tokenization import read_tokenizer
+from gistwire_models.summarizer_source import DECODING_OPTIONS
 from gistwire_server.app import open_engines
 from gistwire_server.config import ServerConfig
 
@@ -28,7 +26,7 @@ from benchmarks.load.figures import BareStreamFigures, FloorFigures, Percentiles
 from benchmarks.load.processes import free_address, make_load, running_server_process
 from benchmarks.load.searches import Load
 from benchmarks.machine import quiet_log
-from benchmarks.raw_engine import rate_of
+from benchmarks.raw_engine import rate_of, read_sources
 
 Result = TypeVar("Result")
 
@@ -111,7 +109,7 @@ def _raw_engine(
     """Summaries a second with one candidate, with all of them, and the time for those of each search."""
     cores = default_replicas()
     engine = ctranslate2.Translator(str(default_summarizer_folder()), inter_threads=cores, intra_threads=1)
-    sources = [_sources(articles) for articles in searches]
+    sources = [read_sources(articles) for articles in searches]
 
     def greedy(batch: Sequence[list[str]]) -> None:
         engine.translate_batch(batch, beam_size=1, max_decoding_length=max_tokens, **DECODING_OPTIONS)
@@ -145,22 +143,6 @@ def _search(engine: Any, batch: Sequence[list[str]], candidates: int, max_tokens
         max_decoding_length=max_tokens,
         **DECODING_OPTIONS,
     )
-
-
-def _sources(articles: Sequence[tuple[str, str]]) -> list[list[str]]:
-    folder = default_summarizer_folder()
-    description = read_summarizer_description(folder)
-    tokenizer = read_tokenizer(folder)
-    return [
-        read_source(
-            tokenizer,
-            task=SUMMARY_TASK,
-            headline=headline,
-            body=body,
-            max_tokens=description.max_source_tokens,
-        ).tokens
-        for headline, body in articles
-    ]
 
 
 def _bare_streams(stream_bytes: int, levels: Sequence[int], log: Path) -> list[BareStreamFigures]:

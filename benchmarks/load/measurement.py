@@ -1,7 +1,5 @@
 """All loads and floors, in turn, each with a server of its own where summaries are written: `measure_load`."""
 
-import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from gistwire_models.cores import available_cores
 
 from benchmarks.load.corpus import CorpusOptions, LoadCorpus, copy_state, state_of
 from benchmarks.load.figures import LoadFigures, LoadKind, MemoryFigures, run_figures
@@ -17,7 +16,7 @@ from benchmarks.load.floors import measure_floors
 from benchmarks.load.preparation import prepare_corpus
 from benchmarks.load.processes import ServerProcess, free_address, make_load, running_server_process
 from benchmarks.load.searches import Load
-from benchmarks.machine import describe_machine
+from benchmarks.machine import GISTWIRE, describe_machine
 
 _GROWTH_STREAMS = 8
 _GROWTH_TIME_LIMIT_S = 3_600.0
@@ -98,7 +97,7 @@ class _Measurement:
         names = [Path(each).name for each in corpus.options.sources] or ["the sample corpus"]
         self.figures = LoadFigures(
             machine=describe_machine(),
-            cores=len(os.sched_getaffinity(0)),
+            cores=available_cores(),
             setting=(
                 f"{corpus.articles} articles of {', '.join(names)}; index {config.index}, models {config.models}; "
                 f"k = {corpus.options.top_k}, {self._candidates} candidates of {config.summary.max_tokens} tokens; "
@@ -214,7 +213,7 @@ class _Measurement:
             config_file = self._corpus.options.setting.config_file_for(state_of(kind), Path(folder))
             config = () if config_file is None else ("--config", str(config_file))
             command = [
-                str(Path(sys.executable).with_name("gistwire")),
+                GISTWIRE,
                 *("serve", "--data-dir", str(data_dir), "--host", host, "--port", port),
                 *config,
             ]

@@ -1,6 +1,5 @@
 """Server and generator as processes of their own, and what they take: `running_server_process`, `make_load`."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import msgspec
 import psutil
 
 from benchmarks.load.searches import Load, LoadReport
+from benchmarks.machine import free_port
 
 _STARTS_WITHIN_S = 120.0
 _ENDS_WITHIN_S = 45.0
@@ -129,9 +129,7 @@ def make_load(load: Load, server: ServerProcess) -> tuple[LoadReport, Usage]:
 
 def free_address() -> str:
     """An address of this machine alone that nothing listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def _wait_until_ready(process: psutil.Popen, target: str, log: Path) -> None:

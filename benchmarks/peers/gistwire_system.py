@@ -12,6 +12,7 @@ import grpc
 from gistwire.v1 import search_pb2, search_pb2_grpc, specs_pb2
 
 from benchmarks.load.processes import free_address, running_server_process
+from benchmarks.machine import GISTWIRE
 from benchmarks.peers.adapter import Emit, Settings, serve
 
 _PATIENCE_S = 60.0
@@ -22,8 +23,7 @@ class GistwireSystem:
 
     def __init__(self, settings: Settings, mode: str, running: ExitStack) -> None:
         target = free_address()
-        gistwire = str(Path(sys.executable).with_name("gistwire"))
-        command = [gistwire, "serve", "--data-dir", settings.folder]
+        command = [GISTWIRE, "serve", "--data-dir", settings.folder]
         command += ["--port", target.rpartition(":")[2]]
         running.enter_context(
             running_server_process(command, target, log=Path(settings.folder).with_suffix(".log"))

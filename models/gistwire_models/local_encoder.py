@@ -1,12 +1,12 @@
 """The text encoder that runs in this process, on the CPU, by CTranslate2; import it explicitly."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gistwire_models.batching import DynamicBatcher
+from gistwire_models.cores import available_cores
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
 from gistwire_models.encoder_engine import MAX_BATCH_TOKENS, EncoderEngine
 
@@ -80,10 +80,4 @@ class LocalEncoder:
 
 def default_replicas() -> int:
     """Returns how many batches are computed at once where nobody says: one for each core, at most 8."""
-    return min(_available_cores(), _MAX_DEFAULT_THREADS)
-
-
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return min(available_cores(), _MAX_DEFAULT_THREADS)

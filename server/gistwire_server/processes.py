@@ -15,6 +15,7 @@ from types import FrameType
 
 import msgspec
 import structlog
+from gistwire_models.cores import available_cores
 
 from gistwire_server.config import UNIX_SOCKET, ServerConfig
 from gistwire_server.errors import ConfigurationError, GistwireServerError
@@ -115,7 +116,7 @@ def _told_to_end() -> Iterator[threading.Event]:
 
 def _of_process(config: ServerConfig, number: int, listen: str) -> ServerConfig:
     """The configuration of one of several: its share of the cores, and metrics at a port of its own."""
-    cores = max(1, len(os.sched_getaffinity(0)) // config.processes)
+    cores = max(1, available_cores() // config.processes)
     telemetry = config.telemetry
     if telemetry.metrics_listen is not None:
         host, _, port = telemetry.metrics_listen.rpartition(":")

@@ -32,7 +32,7 @@ from gistwire_indexer.index import (
 SOFT_LIMIT_ARTICLES = 100_000
 """Number of articles beyond which a search takes tens of milliseconds and a warning is logged."""
 
-# Two searches of two legs each; more would only wait for each other (see `WorkingSet`).
+# Two searches of two legs each; more would only wait for a core.
 _READING_THREADS = 4
 
 _SCANNED_AT_ONCE = 500
