@@ -232,6 +232,8 @@ def _run(config: ServerConfig, telling: Connection) -> None:
     try:
         asyncio.run(serve(config, when_serving=lambda: telling.send(_Begun())))
     except (GistwireIndexerError, GistwireModelError, GistwireServerError, OSError) as error:
+        # Who began it waits for its first word alone: one that takes another's place has only the log.
+        _log.error("server_failed", error=str(error))
         telling.send(_Begun(str(error)))
 
 
