@@ -57,6 +57,8 @@ def measure_growth(
             listen="unix",
             index="elasticsearch",
             elasticsearch={"urls": [url], "prefix": prefix},
+            # The queries are embedded for the recall before they are searched for.
+            cache={"embeddings": 0},
         )
         asyncio.run(_measure(config, base, [article.headline for article in asked], sorted(sizes), keep=keep))
 
