@@ -23,6 +23,7 @@ class ServerState:
         threads: its threads.
         files: its open files and sockets.
         resident_bytes: its memory, without what the allocator keeps for later.
+        handed_over_bytes: what all searches have handed to gRPC since it began.
         sent_events: how many events each search that runs has handed to gRPC.
         waiting_bytes: what waits for each reader before that.
     """
@@ -32,6 +33,7 @@ class ServerState:
     threads: int
     files: int
     resident_bytes: int
+    handed_over_bytes: int
     sent_events: list[int]
     waiting_bytes: list[int]
 
