@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 from gistwire_models.encoder import Priority
@@ -92,8 +93,8 @@ class DynamicBatcher(Generic[Item, Result]):
             cost: what computing an item costs, at least 1, in any unit, such as tokens.
             max_batch_cost: largest batch, as number of items × cost of the dearest. A dearer item goes alone.
             replicas: number of batches computed at once.
-            ahead: number of batches made up before a replica is free, so that it need not wait for the event loop
-                to have one; what is more urgent then waits for these, too.
+            ahead: number of full batches made up before a replica is free, so that it need not wait for the event
+                loop to have one; what is more urgent then waits for these, too.
             max_urgent_waiting: number of waiting QUERY and SUMMARY items beyond which more are refused.
             max_ingest_waiting: number of waiting INGEST items beyond which callers wait for room.
             name: prefix of the threads' names.
@@ -107,6 +108,7 @@ class DynamicBatcher(Generic[Item, Result]):
         self._ingest_room = asyncio.Semaphore(max_ingest_waiting)
         self._queues: dict[Priority, deque[_Waiting[Item, Result]]] = {p: deque() for p in Priority}
         self._running: set[asyncio.Future[Sequence[Result]]] = set()
+        self._in_progress = 0
         self._calls: set[_Call[Result]] = set()
         self._executor = ThreadPoolExecutor(replicas, thread_name_prefix=name)
         self._dispatch_scheduled = False
@@ -209,9 +211,18 @@ class DynamicBatcher(Generic[Item, Result]):
             priority = next((priority for priority in Priority if self._queues[priority]), None)
             if priority is None:
                 return
-            idle = max(1, self._replicas - len(self._running))
-            # Two halves at once are done sooner than a whole beside an idle replica.
-            self._start(self._take_batch(priority, math.ceil(len(self._queues[priority]) / idle)))
+            waiting = self._queues[priority]
+            if len(self._running) >= self._replicas and not self._fill_a_batch(waiting):
+                # Until a replica is free others may come to share the batch.
+                return
+            # Halves, at once or one soon after the other, are done sooner than a whole beside an idle replica.
+            share = math.ceil((len(waiting) + self._in_progress) / self._replicas)
+            self._start(self._take_batch(priority, share))
+
+    def _fill_a_batch(self, waiting: Sequence[_Waiting[Item, Result]]) -> bool:
+        """Whether so many wait that each replica would have a batch that is full."""
+        costs = [each.cost for each in islice(waiting, _SIMILARITY_WINDOW)]
+        return len(costs) * max(costs) > self._replicas * self._max_batch_cost
 
     def _take_batch(self, priority: Priority, max_items: int) -> list[_Waiting[Item, Result]]:
         queue = self._queues[priority]
@@ -234,9 +245,11 @@ class DynamicBatcher(Generic[Item, Result]):
         items = [waiting.item for waiting in batch]
         computed = asyncio.get_running_loop().run_in_executor(self._executor, self._compute_all, items)
         self._running.add(computed)
+        self._in_progress += len(batch)
 
         def finish(computed: asyncio.Future[Sequence[Result]]) -> None:
             self._running.discard(computed)
+            self._in_progress -= len(batch)
             self._update_estimate(batch, time.monotonic() - started)
             _resolve(batch, computed)
             self._dispatch()

@@ -14,6 +14,7 @@ from gistwire_models.summarizer import (
     GeneratingSummarizer,
     Summarizer,
     SummaryRequest,
+    distinct,
 )
 
 _MIN_BODY_WORDS = 12
@@ -55,18 +56,21 @@ class CombinedSummarizer:
                 async for event in events:
                     yield event
             return
-        extracts = asyncio.create_task(self._extract(request))
+        # The reader waits for the first word: what takes the same cores begins when it is there.
+        extracts = None if request.stream_drafts else asyncio.create_task(self._extract(request))
         try:
             async with aclosing(self._generating.summarize(request)) as events:
                 async for event in events:
+                    extracts = extracts or asyncio.create_task(self._extract(request))
                     match event:
                         case DraftDelta():
                             yield event
                         case Candidates(written, model):
-                            yield Candidates(_distinct(written + await extracts), model=model)
+                            yield Candidates(distinct((*written, *await extracts)), model=model)
         finally:
-            extracts.cancel()
-            await asyncio.gather(extracts, return_exceptions=True)
+            if extracts is not None:
+                extracts.cancel()
+                await asyncio.gather(extracts, return_exceptions=True)
 
     def endpoint_states(self) -> dict[str, str]:
         """The state of each server that the generating model is on, by address; empty if it is on none."""
@@ -93,11 +97,3 @@ class CombinedSummarizer:
                 if isinstance(event, Candidates):
                     candidates = event.candidates
         return candidates
-
-
-def _distinct(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Returns the first candidate of each text."""
-    by_text: dict[str, Candidate] = {}
-    for candidate in candidates:
-        by_text.setdefault(candidate.text, candidate)
-    return tuple(by_text.values())

@@ -1,7 +1,9 @@
 """The summarizer that runs in this process, by CTranslate2; import it explicitly."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import math
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gistwire_models.batching import DynamicBatcher
@@ -9,16 +11,21 @@ from gistwire_models.encoder import ModelVersion, Priority
 from gistwire_models.errors import ModelUnavailableError
 from gistwire_models.local_encoder import default_replicas
 from gistwire_models.placement import CPU, Placement
-from gistwire_models.summarizer import Candidate, Candidates, DraftDelta, SummaryRequest
+from gistwire_models.summarizer import Candidate, Candidates, DraftDelta, SummaryRequest, distinct
 from gistwire_models.summary_draft import Draft
 from gistwire_models.summary_writer import SummaryJob, SummaryWriter
 
 MAX_WAITING = 256
 """Articles that may wait: one takes about 60 ms on a core, so that the last of these would wait for 15 s."""
 
-MAX_BATCH_ON_CPU = 2
-"""Articles written in one batch on a core: two take 15 % less than one after the other, as each weight that is read
-serves both; more are no faster (int8, 200 source tokens)."""
+_SEARCH_COST = 2
+"""What a beam search costs, as drafts: of half as many articles it is as fast as of all."""
+
+MAX_BATCH_ON_CPU = 8
+MAX_BATCH_TOKENS_ON_CPU = 400
+"""Articles written in one batch on a core, and their tokens with padding: five short articles (57 tokens) take two
+thirds of what they take in pairs, as each weight that is read serves all of them. Beyond that it is no faster, and
+long articles have so many words between them that drafts take each other's and are written again (int8)."""
 
 THREADS_ON_GPU = 4
 MAX_BATCH_ON_GPU = 8
@@ -26,10 +33,18 @@ MAX_BATCH_ON_GPU = 8
 many articles take words of others (`python -m benchmarks.gpu_summaries` prints the rates)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A draft to be written, or further candidates to be searched for."""
+
+    job: SummaryJob
+    is_search: bool = False
+
+
 class LocalSummarizer:
     """Summarizes articles in this process. Implements Summarizer.
 
-    Articles that wait share batches, small ones on the CPU, a core each, in which each draft is streamed. Now and
+    Articles that wait share batches, on the CPU a core each, in which each draft is streamed. Now and
     then the engine takes a word of another article of the batch; that draft is then written on alone. Sums round
     otherwise with other articles in the batch: a text in fifty takes another turn, where two words were as likely.
     Log-probabilities are among the words that any article of the batch may have.
@@ -41,6 +56,7 @@ class LocalSummarizer:
         threads: int,
         *,
         max_batch: int = MAX_BATCH_ON_CPU,
+        max_batch_tokens: int | None = MAX_BATCH_TOKENS_ON_CPU,
         max_waiting: int = MAX_WAITING,
     ) -> None:
         """Use `LocalSummarizer.load`.
@@ -49,15 +65,18 @@ class LocalSummarizer:
             writer: what writes, `threads` batches at once.
             threads: number of batches written at once.
             max_batch: most articles in a batch.
+            max_batch_tokens: most tokens in a batch of several articles, with padding; None for no limit.
             max_waiting: number of waiting articles beyond which more are refused.
         """
         self._writer = writer
         self._closed = False
-        self._batcher = DynamicBatcher[SummaryJob, tuple[Candidate, ...]](
-            writer.write,
-            # Of equal cost, so that a batch is as many as it may be, whatever their lengths.
-            cost=lambda _: 1,
-            max_batch_cost=max_batch,
+
+        self._max_batch = max_batch
+        self._max_batch_tokens = max_batch_tokens
+        self._batcher = DynamicBatcher[_Step, tuple[Candidate, ...]](
+            self._write,
+            cost=self._cost,
+            max_batch_cost=max_batch if max_batch_tokens is None else max_batch_tokens,
             replicas=threads,
             ahead=1,
             max_urgent_waiting=max_waiting,
@@ -81,7 +100,8 @@ class LocalSummarizer:
             threads: number of batches written at once, a core each on the CPU; None for one for each core, at most
                 8, and for 4 on a GPU.
             placement: where it computes.
-            max_batch: most articles in a batch; None for 2 on the CPU and 8 on a GPU.
+            max_batch: most articles in a batch, however long; None for 8 on a GPU, and for up to 8 on the CPU, as
+                long as they are short.
             max_waiting: number of waiting articles beyond which more are refused.
 
         Raises:
@@ -89,11 +109,16 @@ class LocalSummarizer:
             ModelFormatError: its files cannot be used.
         """
         replicas = threads or (THREADS_ON_GPU if placement.is_gpu else default_replicas())
-        batch = (
-            max_batch if max_batch is not None else MAX_BATCH_ON_GPU if placement.is_gpu else MAX_BATCH_ON_CPU
-        )
         writer = SummaryWriter.load(folder, replicas=replicas, placement=placement)
-        return cls(writer, replicas, max_batch=batch, max_waiting=max_waiting)
+        if max_batch is None and not placement.is_gpu:
+            return cls(writer, replicas, max_waiting=max_waiting)
+        return cls(
+            writer,
+            replicas,
+            max_batch=max_batch or MAX_BATCH_ON_GPU,
+            max_batch_tokens=None,
+            max_waiting=max_waiting,
+        )
 
     @property
     def model(self) -> ModelVersion:
@@ -121,14 +146,14 @@ class LocalSummarizer:
             raise ValueError(f"article {request.article_id} has no body to summarize")
         source, words = await asyncio.to_thread(self._writer.read, request)
         job = SummaryJob(source, words, request.candidates, self._max_tokens(request), Draft(words))
-        computing = asyncio.create_task(self._batcher.submit([job], priority=Priority.SUMMARY))
+        computing = asyncio.create_task(self._candidates(job))
         # Reached also when the engine fails or is closed: then the draft ends, and the engine stops.
         computing.add_done_callback(lambda _: job.draft.abandon())
         try:
             while (text := await job.draft.next_text()) is not None:
                 if request.stream_drafts:
                     yield DraftDelta(text)
-            yield Candidates((await computing)[0])
+            yield Candidates(await computing)
         finally:
             job.draft.abandon()
             computing.cancel()
@@ -139,6 +164,29 @@ class LocalSummarizer:
         self._closed = True
         await self._batcher.close()
         self._writer.close()
+
+    async def _candidates(self, job: SummaryJob) -> tuple[Candidate, ...]:
+        (candidates,) = await self._batcher.submit([_Step(job)], priority=Priority.SUMMARY)
+        if job.candidates > 1 and not job.draft.abandoned.is_set():
+            # After the drafts that wait: a reader sees of every article something before more of one is tried.
+            (found,) = await self._batcher.submit([_Step(job, is_search=True)], priority=Priority.SUMMARY)
+            candidates = (*candidates, *found)
+        return distinct(candidates)[: job.candidates]
+
+    def _cost(self, step: _Step) -> int:
+        """What a step takes of a batch: as much at least that no more share it than may."""
+        if self._max_batch_tokens is None:
+            return 1
+        tokens = max(len(step.job.source), math.ceil(self._max_batch_tokens / self._max_batch))
+        return _SEARCH_COST * tokens if step.is_search else tokens
+
+    def _write(self, steps: Sequence[_Step]) -> list[tuple[Candidate, ...]]:
+        """Carries out a batch of steps, the drafts first."""
+        drafts = [step.job for step in steps if not step.is_search]
+        searches = [step.job for step in steps if step.is_search]
+        written = iter(self._writer.write_drafts(drafts) if drafts else [])
+        found = iter(self._writer.search(searches) if searches else [])
+        return [tuple(next(found)) if step.is_search else (next(written),) for step in steps]
 
     def _max_tokens(self, request: SummaryRequest) -> int:
         """Returns how many tokens may be written, so that an ellipsis has room after them."""

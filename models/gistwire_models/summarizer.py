@@ -1,6 +1,6 @@
 """What a summarizer is: an article in, drafts and then candidate summaries out."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -117,6 +117,14 @@ class Candidates:
 
     candidates: tuple[Candidate, ...]
     model: ModelVersion | None = None
+
+
+def distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Returns the first candidate of each text, in order."""
+    by_text: dict[str, Candidate] = {}
+    for candidate in candidates:
+        by_text.setdefault(candidate.text, candidate)
+    return tuple(by_text.values())
 
 
 class Summarizer(Protocol):

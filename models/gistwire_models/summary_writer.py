@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class _Writing:
 class SummaryWriter:
     """Writes the summaries of articles, in the thread that calls; several threads may call at once.
 
-    The first candidate is written word by word, which is the draft; the others are found by beam search. Only tokens
+    The first candidate is written word by word, which is the draft; others are found by beam search. Only tokens
     of the article and function words are ever considered, and the text has the case and spacing that the article has.
 
     Attributes:
@@ -126,6 +127,9 @@ class SummaryWriter:
             tokenizer.token_to_id(token) for token in (*always_allowed, START_TOKEN, END_TOKEN, UNKNOWN_TOKEN)
         }
         self._always_allowed = frozenset(token for token in allowed if token is not None)
+        self._always_allowed_names = frozenset(
+            name for token in self._always_allowed if (name := tokenizer.id_to_token(token)) is not None
+        )
 
     @classmethod
     def load(cls, folder: Path, *, replicas: int, placement: Placement) -> "SummaryWriter":
@@ -164,19 +168,29 @@ class SummaryWriter:
         )
         return source, SourceWords(headline, source.headline, body, source.body)
 
-    def write(self, jobs: Sequence[SummaryJob]) -> list[tuple[Candidate, ...]]:
-        """Summarizes articles as one batch: first the drafts, then what was asked for beyond them.
+    def write_drafts(self, jobs: Sequence[SummaryJob]) -> list[Candidate]:
+        """Writes the first candidate of articles, as one batch; each is its article's draft.
 
         Raises:
             ValueError: the model wrote no word of an article.
         """
-        written = [[draft] for draft in self._write_drafts(jobs)]
-        for job, candidates in zip(jobs, written, strict=True):
-            if job.candidates > 1 and not job.draft.abandoned.is_set():
-                candidates.extend(self._search(job))
-            if not candidates[0].text:
-                raise ValueError("the model wrote no word")
-        return [_distinct(candidates, job.candidates) for job, candidates in zip(jobs, written, strict=True)]
+        candidates = self._write_drafts(jobs)
+        if not all(candidate.text for candidate in candidates):
+            raise ValueError("the model wrote no word")
+        return candidates
+
+    def search(self, jobs: Sequence[SummaryJob]) -> list[list[Candidate]]:
+        """Finds more candidates of articles by beam search, as one batch.
+
+        Those that did not come to an end are left out; articles whose reader has gone have none.
+        """
+        found: dict[SummaryJob, list[Candidate]] = {}
+        # Those that want as many share the beams.
+        for hypotheses in {job.candidates for job in jobs}:
+            alike = [job for job in jobs if job.candidates == hypotheses and not job.draft.abandoned.is_set()]
+            if alike:
+                found.update(zip(alike, self._search(alike, min(MAX_CANDIDATES, hypotheses)), strict=True))
+        return [found.get(job, []) for job in jobs]
 
     def close(self) -> None:
         """Gives back the model."""
@@ -210,10 +224,16 @@ class SummaryWriter:
             receiver.let_go()
         return [float(result.scores[0]) for result in results]
 
-    def _search(self, job: SummaryJob) -> list[Candidate]:
-        """Finds more candidates by beam search; those that did not come to an end are left out."""
-        wanted = min(MAX_CANDIDATES, job.candidates)
-        (result,) = self._translate([job], beam_size=max(_BEAM_SIZE, wanted), num_hypotheses=wanted)
+    def _search(self, jobs: Sequence[SummaryJob], hypotheses: int) -> list[list[Candidate]]:
+        results = self._translate(jobs, beam_size=max(_BEAM_SIZE, hypotheses), num_hypotheses=hypotheses)
+        found = []
+        for job, result in zip(jobs, results, strict=True):
+            # An article that took another one's words is searched alone.
+            is_own = len(jobs) == 1 or self._own_names(job).issuperset(chain.from_iterable(result.hypotheses))
+            found.append(self._read_hypotheses(job, result) if is_own else self._search([job], hypotheses)[0])
+        return found
+
+    def _read_hypotheses(self, job: SummaryJob, result: Any) -> list[Candidate]:
         unreadable = _unreadable(job.source)
         candidates: list[Candidate] = []
         for tokens, score in zip(result.hypotheses, result.scores, strict=True):
@@ -221,6 +241,10 @@ class SummaryWriter:
             if text and len(tokens) < job.max_tokens:
                 candidates.append(_candidate(text, score, complete=True))
         return candidates
+
+    def _own_names(self, job: SummaryJob) -> frozenset[str]:
+        """Returns the tokens that may be written for an article."""
+        return self._always_allowed_names.union(job.source.tokens)
 
     def _translate(self, jobs: Sequence[SummaryJob], *, beam_size: int = 1, **options: Any) -> list[Any]:
         """Has the engine write; returns CTranslate2's ``TranslationResult`` of each article."""
@@ -292,11 +316,3 @@ def _candidate(text: str, log_probability: float, *, complete: bool) -> Candidat
         finish_reason=FinishReason.COMPLETE if complete else FinishReason.LENGTH,
         log_probability=log_probability,
     )
-
-
-def _distinct(candidates: Iterable[Candidate], wanted: int) -> tuple[Candidate, ...]:
-    """Returns the first candidate of each text, at most so many."""
-    by_text: dict[str, Candidate] = {}
-    for candidate in candidates:
-        by_text.setdefault(candidate.text, candidate)
-    return tuple(by_text.values())[:wanted]

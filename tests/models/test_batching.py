@@ -155,6 +155,38 @@ async def test_a_batch_made_up_ahead_begins_without_the_event_loop() -> None:
     await batcher.close()
 
 
+async def test_a_busy_replica_is_left_its_share() -> None:
+    engine = HeldEngine()
+    batcher = make_batcher(engine, replicas=2)
+    calls = [submit(batcher, item) for item in "ab"]
+    await engine.batch_begun()
+    await engine.batch_begun()
+    calls += [submit(batcher, item) for item in "cdefg"]
+    await settle()
+    engine.let_go(1)
+    await engine.batch_begun()
+    assert engine.batches[2:] == [["c", "d", "e"]]
+    engine.let_go()
+    await asyncio.gather(*calls)
+    assert engine.batches[3:] == [["f", "g"]]
+    await batcher.close()
+
+
+async def test_no_batch_is_made_up_ahead_while_others_may_share_it() -> None:
+    engine = HeldEngine()
+    batcher = make_batcher(engine, max_batch_cost=4, ahead=1)
+    calls = [submit(batcher, "0")]
+    await engine.batch_begun()
+    calls.append(submit(batcher, "a"))
+    await settle()
+    calls.append(submit(batcher, "b"))
+    await settle()
+    engine.let_go()
+    await asyncio.gather(*calls)
+    assert engine.batches == [["0"], ["a", "b"]]
+    await batcher.close()
+
+
 async def test_too_many_urgent_items_are_refused() -> None:
     engine = HeldEngine()
     batcher = make_batcher(engine, urgent=8)

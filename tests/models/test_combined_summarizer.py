@@ -101,10 +101,32 @@ async def test_twelve_words_are_enough_to_generate(
     assert found.candidates == (WRITTEN, EXTRACT)
 
 
-async def test_both_work_at_once(generating: GeneratingScript, extracting: ScriptedSummarizer) -> None:
+async def test_extracts_are_made_while_the_draft_is_written(
+    generating: GeneratingScript, extracting: ScriptedSummarizer
+) -> None:
+    gate, end_gate = asyncio.Event(), asyncio.Event()
+    generating.scripts = {"a1": SummaryScript(DRAFT, [WRITTEN], gate=gate, end_gate=end_gate)}
+    call = asyncio.create_task(summarize(combine(generating, extracting), make_request()))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    # Not before its first word, which they would delay.
+    assert extracting.requests == []
+    gate.set()
+    while not extracting.finished:
+        await asyncio.sleep(0)
+    assert generating.finished == []
+    end_gate.set()
+    _, found = await call
+    assert found.candidates == (WRITTEN, EXTRACT)
+
+
+async def test_without_a_draft_extracts_are_made_at_once(
+    generating: GeneratingScript, extracting: ScriptedSummarizer
+) -> None:
     gate = asyncio.Event()
     generating.scripts = {"a1": SummaryScript(DRAFT, [WRITTEN], gate=gate)}
-    call = asyncio.create_task(summarize(combine(generating, extracting), make_request()))
+    request = replace(make_request(), stream_drafts=False)
+    call = asyncio.create_task(summarize(combine(generating, extracting), request))
     while not extracting.finished:
         await asyncio.sleep(0)
     assert generating.finished == []

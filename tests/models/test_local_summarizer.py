@@ -128,7 +128,8 @@ class StrayingEngine:
         allowed = sorted(self._allowed.union(self._ids[token] for source in sources for token in source))
         texts = next(self._calls)
         for row, text in enumerate(texts):
-            for token in text.split():
+            # A beam search has no callback.
+            for token in text.split() if "callback" in options else ():
                 place = allowed.index(self._ids[token])
                 if options["callback"](SimpleNamespace(batch_id=row, token_id=place)):
                     break
@@ -243,12 +244,42 @@ async def test_a_draft_that_took_a_word_of_another_article_is_written_on_alone(
         jobs.append(SummaryJob(source, words, 1, 32, Draft(words)))
     engine = StrayingEngine(writer, tokenizer, ["oil prices lava", "lava dawn . [SEP]"], [alone])
     writer._engine = engine
-    (oil,), (lava,) = await asyncio.to_thread(writer.write, jobs)
+    oil, lava = await asyncio.to_thread(writer.write_drafts, jobs)
     assert oil.text == text
     assert oil.finish_reason is reason
     assert await draft_of(jobs[0]) == text
     assert lava.text == await draft_of(jobs[1]) == "Lava dawn."
     assert engine.batch_sizes == [2, 1]
+
+
+async def test_an_article_whose_search_took_words_of_another_is_searched_alone(
+    summarizer: LocalSummarizer, tokenizer: Tokenizer
+) -> None:
+    requests = [make_request(), make_request(body=OTHER_BODY, headline="Lava glows")]
+    writer = summarizer._writer
+    jobs = []
+    for request in requests:
+        source, words = writer.read(request)
+        jobs.append(SummaryJob(source, words, 2, 32, Draft(words)))
+    engine = StrayingEngine(writer, tokenizer, ["oil prices lava", "lava dawn ."], ["oil prices rose ."])
+    writer._engine = engine
+    (oil,), (lava,) = await asyncio.to_thread(writer.search, jobs)
+    assert [oil.text, lava.text] == ["Oil prices rose.", "Lava dawn."]
+    assert engine.batch_sizes == [2, 1]
+
+
+async def test_searches_share_beams_with_those_that_want_as_many_candidates(
+    summarizer: LocalSummarizer, engine: RecordingEngine
+) -> None:
+    requests = [make_request(candidates=candidates) for candidates in (2, 5, 2)]
+    jobs = []
+    for request in requests:
+        source, words = summarizer._writer.read(request)
+        jobs.append(SummaryJob(source, words, request.candidates, 32, Draft(words)))
+    found = await asyncio.to_thread(summarizer._writer.search, jobs)
+    assert sorted(engine.batch_sizes) == [1, 2]
+    assert found[0] == found[2]
+    assert [len(result.hypotheses) for result in engine.results] in ([2, 2, 5], [5, 2, 2])
 
 
 @pytest.mark.parametrize(
@@ -273,8 +304,8 @@ async def test_those_that_strayed_are_written_on_together_as_long_as_fewer_stray
     first = ["oil prices lava", "lava dawn . [SEP]", "glow oil"]
     engine = StrayingEngine(writer, tokenizer, first, second, *([text] for text in third))
     writer._engine = engine
-    written = await asyncio.to_thread(writer.write, jobs)
-    assert [candidate.text for (candidate,) in written] == ["Oil prices rose.", "Lava dawn.", "Glow."]
+    written = await asyncio.to_thread(writer.write_drafts, jobs)
+    assert [candidate.text for candidate in written] == ["Oil prices rose.", "Lava dawn.", "Glow."]
     assert [await draft_of(job) for job in jobs] == ["Oil prices rose.", "Lava dawn.", "Glow."]
     assert engine.batch_sizes == sizes
 
@@ -302,7 +333,7 @@ async def test_the_engine_is_left_nothing_that_leads_back_to_it(summarizer: Loca
     draft = Draft(words)
     is_there = weakref.ref(draft)
     # In this thread: another would keep the draft for a while after.
-    writer.write([SummaryJob(source, words, 1, 32, draft)])
+    writer.write_drafts([SummaryJob(source, words, 1, 32, draft)])
     while await draft.next_text() is not None:
         pass
     del draft
@@ -420,8 +451,9 @@ async def test_an_abandoned_article_stops_at_the_next_token(
     engine.results.clear()
     source, words = summarizer._writer.read(request)
     job = abandoned_job(source, words, request)
-    await asyncio.to_thread(summarizer._writer.write, [job])
+    await asyncio.to_thread(summarizer._writer.write_drafts, [job])
     assert len(engine.steps) == 1 < whole
+    assert await asyncio.to_thread(summarizer._writer.search, [job]) == [[]]
     assert len(engine.results) == 1
 
 
