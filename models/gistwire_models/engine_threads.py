@@ -1,7 +1,10 @@
-"""Python's state of an engine's own threads: `keep_thread_state`, which callbacks of CTranslate2 call."""
+"""How an engine's own threads get along with Python's: `keep_thread_state` and `take_short_turns`."""
 
 import ctypes
+import sys
 import threading
+
+_SWITCH_INTERVAL_S = 0.001
 
 _kept = threading.local()
 
@@ -16,3 +19,12 @@ def keep_thread_state() -> None:
         _kept.is_kept = True
         # One more holder than the callback, which takes and gives back its own.
         ctypes.pythonapi.PyGILState_Ensure()
+
+
+def take_short_turns() -> None:
+    """Has threads that compute in Python give way after a millisecond, instead of the interpreter's five.
+
+    An engine calls back for each token of each draft, and as long as another thread has its turn, all drafts of the
+    batch wait.
+    """
+    sys.setswitchinterval(min(_SWITCH_INTERVAL_S, sys.getswitchinterval()))

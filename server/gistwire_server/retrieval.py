@@ -3,8 +3,8 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
+import msgspec
 from gistwire_indexer.index import ArticleIndex, RetrievalQuery, Retrieved, RetrievedLists
 from gistwire_models.encoder import Embedding
 
@@ -14,8 +14,7 @@ _COVERED_SCRIPTS = ("LATIN", "DIGIT", "GREEK", "CYRILLIC")
 """Scripts, by the beginning of a character's Unicode name, that the default encoder was trained on at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class FusedHit:
+class FusedHit(msgspec.Struct, frozen=True):
     """An article in the fused list.
 
     Attributes:
@@ -133,7 +132,7 @@ def collapse(fused: Iterable[FusedHit], originals: Mapping[str, str | None]) -> 
     for hit in fused:
         groups.setdefault(originals[hit.id] or hit.id, []).append(hit)
     return [
-        replace(best, duplicate_ids=tuple(hit.id for hit in others)) if others else best
+        msgspec.structs.replace(best, duplicate_ids=tuple(hit.id for hit in others)) if others else best
         for best, *others in groups.values()
     ]
 

@@ -1,12 +1,14 @@
-"""Tests of `keep_thread_state`, in the threads of CTranslate2, which Python did not start."""
+"""Tests of `keep_thread_state`, in the threads of CTranslate2, which Python did not start, and `take_short_turns`."""
 
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import ctranslate2
 import pytest
-from gistwire_models.engine_threads import keep_thread_state
+from gistwire_models.engine_threads import keep_thread_state, take_short_turns
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -40,3 +42,21 @@ def test_once_kept_it_stays_so_however_often_it_is_asked_for(summarizer_folder: 
     for _ in range(3):
         engine.translate_batch([["oil"]], beam_size=1, max_decoding_length=3, callback=receive)
     engine.unload_model()
+
+
+@pytest.fixture
+def switch_interval() -> Iterator[None]:
+    """Puts the interpreter's interval back."""
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("switch_interval")
+def test_turns_become_short_and_never_longer_than_they_were() -> None:
+    sys.setswitchinterval(0.005)
+    take_short_turns()
+    assert sys.getswitchinterval() == pytest.approx(0.001)
+    sys.setswitchinterval(0.0005)
+    take_short_turns()
+    assert sys.getswitchinterval() == pytest.approx(0.0005)
