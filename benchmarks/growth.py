@@ -58,7 +58,7 @@ def measure_growth(
             index="elasticsearch",
             elasticsearch={"urls": [url], "prefix": prefix},
             # The queries are embedded for the recall before they are searched for.
-            cache={"embeddings": 0},
+            cache={"embeddings": 0, "answers_bytes": 0},
         )
         asyncio.run(_measure(config, base, [article.headline for article in asked], sorted(sizes), keep=keep))
 

@@ -50,8 +50,9 @@ def measure_speed(sizes: Sequence[int], sources: Sequence[str], searches: int) -
 
 
 async def _measure(folder: Path, articles: Sequence[RawArticle], size: int, searches: int) -> None:
-    # The stages are measured with the queries of the searches, whose embeddings must not be known by then.
-    config = load_config(data_dir=folder, listen="unix", cache={"embeddings": 0})
+    # The stages are measured with the queries of the searches, whose embeddings must not be known by then, and each
+    # search is made several times.
+    config = load_config(data_dir=folder, listen="unix", cache={"embeddings": 0, "answers_bytes": 0})
     async with running_server(config) as running:
         started = time.perf_counter()
         await _ingest(running.engines, list(recombined(articles, size)))

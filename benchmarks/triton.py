@@ -31,7 +31,7 @@ from gistwire_models.tokenization import TokenCounter, read_tokenizer
 from gistwire_models.triton import TritonEncoder, TritonSettings, TritonSummarizer
 from gistwire_models.triton.launcher import TritonProcess
 from gistwire_server.app import running_server
-from gistwire_server.config import LimitsConfig, ServerConfig, SummaryConfig, TritonConfig
+from gistwire_server.config import CacheConfig, LimitsConfig, ServerConfig, SummaryConfig, TritonConfig
 
 from benchmarks.corpus import read_articles, recombined
 from benchmarks.machine import describe_machine
@@ -230,7 +230,9 @@ def _writer_rate(requests: Sequence[SummaryRequest], batch: int) -> float:
             SummaryJob(source, words, 1, MAX_TOKENS - 1, Draft(words))
             for source, words in map(writer.read, requests)
         ]
-        return await asyncio.to_thread(rate_of, writer.write, jobs, batch=batch, threads=default_replicas())
+        return await asyncio.to_thread(
+            rate_of, writer.write_drafts, jobs, batch=batch, threads=default_replicas()
+        )
 
     return asyncio.run(write_all())
 
@@ -302,6 +304,7 @@ async def _service(
             triton=TritonConfig(endpoints=(target,), timeout_s=120, reader_timeout_s=60),
             summary=SummaryConfig(concurrency=_BATCH),
             limits=LimitsConfig(default_deadline_s=60),
+            cache=CacheConfig(answers_bytes=0),
         )
         async with (
             running_server(config) as running,

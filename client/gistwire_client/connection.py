@@ -1,6 +1,8 @@
 """`connect`: a client of the server at an address, or of one that runs in this process. Commands use it."""
 
+import gc
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,6 +12,7 @@ import click
 
 from gistwire_client.client import GistwireClient
 from gistwire_client.errors import UnreachableError
+from gistwire_client.garbage import collector_paused
 from gistwire_client.remote import remote_client
 
 PRIVATE_SOCKET = "unix"
@@ -55,23 +58,13 @@ async def embedded_server(data_dir: Path, *, listen: str, tenants: Sequence[str]
         UnreachableError: it cannot start.
         click.UsageError: its configuration makes no sense.
     """
-    # Only commands that run a server wait for its imports.
-    from gistwire_indexer.errors import GistwireIndexerError  # noqa: PLC0415
-    from gistwire_models.errors import GistwireModelError  # noqa: PLC0415
-    from gistwire_server.app import running_server  # noqa: PLC0415
-    from gistwire_server.config import load_config  # noqa: PLC0415
-    from gistwire_server.errors import ConfigurationError, GistwireServerError  # noqa: PLC0415
-
-    keep_log_off_standard_output()
     async with AsyncExitStack() as stack:
-        try:
-            config = load_config(None, data_dir=data_dir, listen=listen, tenants=tuple(tenants))
-            server = await stack.enter_async_context(running_server(config))
-        except ConfigurationError as error:
-            raise click.UsageError(str(error)) from error
-        except (GistwireIndexerError, GistwireModelError, GistwireServerError, OSError) as error:
-            raise UnreachableError(f"the server in this process cannot start: {error}") from error
-        yield server.target
+        with collector_paused():
+            target = await _start(stack, data_dir, listen, tenants)
+            # What was opened stays for as long as the server, so that there is no garbage in it.
+            gc.freeze()
+            stack.callback(gc.unfreeze)
+        yield target
 
 
 def keep_log_off_standard_output() -> None:
@@ -82,3 +75,37 @@ def keep_log_off_standard_output() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+async def _start(stack: AsyncExitStack, data_dir: Path, listen: str, tenants: Sequence[str]) -> str:
+    # An embedded index computes on one thread of the BLAS: more of them would only spin until their first work comes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _import_structlog()
+    # Only commands that run a server wait for its imports.
+    from gistwire_indexer.errors import GistwireIndexerError  # noqa: PLC0415
+    from gistwire_models.errors import GistwireModelError  # noqa: PLC0415
+    from gistwire_server import embedded  # noqa: PLC0415
+    from gistwire_server.config import load_config  # noqa: PLC0415
+    from gistwire_server.errors import ConfigurationError, GistwireServerError  # noqa: PLC0415
+
+    keep_log_off_standard_output()
+    try:
+        config = load_config(None, data_dir=data_dir, listen=listen, tenants=tuple(tenants))
+        return await stack.enter_async_context(embedded.embedded_server(config))
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    except (GistwireIndexerError, GistwireModelError, GistwireServerError, OSError) as error:
+        raise UnreachableError(f"the server in this process cannot start: {error}") from error
+
+
+def _import_structlog() -> None:
+    """Imports structlog without what it would print tracebacks in colours with, which takes longer than itself."""
+    hidden = [name for name in ("rich", "colorama", "better_exceptions") if name not in sys.modules]
+    for name in hidden:
+        # As if it were not installed (https://docs.python.org/3/reference/import.html#the-module-cache).
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        import structlog  # noqa: F401, PLC0415
+    finally:
+        for name in hidden:
+            del sys.modules[name]

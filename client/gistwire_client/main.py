@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import click
 
+from gistwire_client.garbage import collector_paused
+
 _COMMANDS = {
     "crawl": "Follow feeds, and index what is new, corrected or removed.",
     "demo": "Search a sample corpus, live, without setting anything up.",
@@ -52,7 +54,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"gistwire_client.commands.{cmd_name}"), cmd_name)
+        with collector_paused():
+            command: click.Command = getattr(import_module(f"gistwire_client.commands.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -15,9 +15,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import snowballstemmer
+from gistwire_models.deferred_pattern import deferred_pattern
 
 _SNOWBALL_ALGORITHMS = {
     "ar": "arabic",
@@ -92,10 +93,15 @@ _STOP_WORDS = {
 _STOP_WORDS_BY_LANGUAGE = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
 _ALL_STOP_WORDS = frozenset().union(*_STOP_WORDS_BY_LANGUAGE.values())
 
-# Combining marks belong to the word they stand in (Devanagari vowel signs, Arabic points); `\w` omits them.
-_MARKS = "".join(
-    mark for mark in map(chr, range(0x0300, 0xFE00)) if unicodedata.category(mark) in ("Mn", "Mc")
-)
+
+@cache
+def _marks() -> str:
+    r"""Combining marks, which belong to the word they stand in (Devanagari vowel signs); `\w` omits them."""
+    return "".join(
+        mark for mark in map(chr, range(0x0300, 0xFE00)) if unicodedata.category(mark) in ("Mn", "Mc")
+    )
+
+
 _CJK = (
     "\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff"
     "\uf900-\ufaff\U00020000-\U0003ffff"
@@ -105,13 +111,15 @@ _CJK = (
 _ACRONYM = r"(?<!\w)(?:[^\W\d_]\.){1,8}[^\W\d_](?!\w)"
 _NUMBER = r"(?<![\w.,])\d{1,24}(?:[.,]\d{1,24}){1,8}"
 _LETTER = rf"[^\W_{_CJK}]"
-_TOKEN = re.compile(rf"{_ACRONYM}|{_NUMBER}|[{_CJK}]+|{_LETTER}(?:{_LETTER}|['{_MARKS}]){{0,63}}")
-_ASCII_TOKEN = re.compile(rf"{_ACRONYM}|{_NUMBER}|[a-z0-9][a-z0-9']{{0,63}}", re.ASCII)
-_CJK_RUN = re.compile(rf"[{_CJK}]+")
+_TOKEN = deferred_pattern(
+    lambda: rf"{_ACRONYM}|{_NUMBER}|[{_CJK}]+|{_LETTER}(?:{_LETTER}|['{_marks()}]){{0,63}}"
+)
+_ASCII_TOKEN = deferred_pattern(rf"{_ACRONYM}|{_NUMBER}|[a-z0-9][a-z0-9']{{0,63}}", re.ASCII)
+_CJK_RUN = deferred_pattern(rf"[{_CJK}]+")
 # What normalization may join into one character: a letter with its marks, the letters of a Korean syllable.
-_CLUSTER = re.compile(rf".[{_MARKS}\u1160-\u11ff]*", re.DOTALL)
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
-_ELISION = re.compile(r"\A(?:[cdjlmnst]|qu|dell|nell|all|dall|sull|un)'(?=\w)")
+_CLUSTER = deferred_pattern(lambda: rf".[{_marks()}\u1160-\u11ff]*", re.DOTALL)
+_THOUSANDS = deferred_pattern(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
+_ELISION = deferred_pattern(r"\A(?:[cdjlmnst]|qu|dell|nell|all|dall|sull|un)'(?=\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +168,15 @@ def locate_terms(text: str, language: str) -> Iterator[LocatedTerm]:
         text: any text.
         language: ISO 639 code of its language; ``"und"`` if it is not known.
     """
+    if text.isascii():
+        # Folding changes no place.
+        for token in _ASCII_TOKEN.finditer(text.lower()):
+            if word := _plain_word(token.group()):
+                yield LocatedTerm(_term(word, language), *token.span())
+        return
     folded, origins = _folded_with_origins(text)
-    for token in _TOKEN.finditer(folded):
+    tokens = _ASCII_TOKEN if folded.isascii() else _TOKEN
+    for token in tokens.finditer(folded):
         if _CJK_RUN.match(token.group()):
             for offset, bigram in enumerate(_bigrams(token.group())):
                 start = token.start() + offset
@@ -225,8 +240,6 @@ def _folded(text: str) -> str:
 
 def _folded_with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
     """The text as it is cut into words, and for each of its characters the part of `text` that it comes from."""
-    if text.isascii():
-        return text.lower(), [(place, place + 1) for place in range(len(text))]
     folded: list[str] = []
     origins: list[tuple[int, int]] = []
     for cluster in _CLUSTER.finditer(text):

@@ -11,6 +11,8 @@ import unicodedata
 from functools import cache
 from html.entities import html5
 
+from gistwire_models.deferred_pattern import deferred_pattern
+
 # Text that was escaped more often than this was not escaped by accident.
 _MAX_PASSES = 4
 _WITHOUT_MARKUP_CHARACTERS = dict.fromkeys(map(ord, "<>&#;[]"))
@@ -19,7 +21,7 @@ _WITHOUT_MARKUP_CHARACTERS = dict.fromkeys(map(ord, "<>&#;[]"))
 # Normalization takes quadratic time in the length of such a stack.
 _MAX_COMBINING_MARKS = 30
 
-_UNPRINTABLE = re.compile(
+_UNPRINTABLE = deferred_pattern(
     "["
     "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"  # C0 and C1 controls, but white space
     "\xad\u180e\u200b\ufeff\u2060-\u2064"  # soft hyphen, zero-width, byte order mark
@@ -33,7 +35,7 @@ _UNPRINTABLE = re.compile(
 )
 
 # UTF-8 that was read as Latin-1, as far as its control characters give it away.
-_MISREAD_UTF8 = re.compile(
+_MISREAD_UTF8 = deferred_pattern(
     "[\xc2-\xdf][\x80-\x9f]"
     "|[\xe0-\xef](?:[\x80-\x9f][\x80-\xbf]|[\xa0-\xbf][\x80-\x9f])"
     "|[\xf0-\xf4](?=[\x80-\xbf]{0,2}[\x80-\x9f])[\x80-\xbf]{3}"
@@ -50,14 +52,14 @@ _INLINE = (
     "|input|ins|kbd|label|legend|link|map|mark|meta|nobr|object|param|path|picture|q|rp|rt|ruby|s|samp|small"
     "|source|span|strike|strong|sub|summary|sup|time|tt|u|var|video|wbr"
 )
-_VOID_ELEMENT = re.compile("br|col|embed|hr|img|input|link|meta|param|source|wbr")
-_BLOCK_ELEMENT = re.compile(_BLOCK)
-_CELL_ELEMENT = re.compile(_CELL)
-_DROPPED_ELEMENT = re.compile(_DROPPED)
+_VOID_ELEMENT = deferred_pattern("br|col|embed|hr|img|input|link|meta|param|source|wbr")
+_BLOCK_ELEMENT = deferred_pattern(_BLOCK)
+_CELL_ELEMENT = deferred_pattern(_CELL)
+_DROPPED_ELEMENT = deferred_pattern(_DROPPED)
 
 # A quoted value may hold ">". No part crosses "<", so that the scan of one tag ends where the next begins.
 _ATTRIBUTES = r"""(?:[^<>"'=]*+=(?:[^<>"']++|"[^"<]*+"|'[^'<]*+'|["'])*+)"""
-_MARKUP = re.compile(
+_MARKUP = deferred_pattern(
     rf"<(?P<end>/?)(?P<name>{_BLOCK}|{_CELL}|{_DROPPED}|{_INLINE}|(?-i:[a-z]++[-:][a-z:-]++))"
     rf"(?P<attributes>\s{_ATTRIBUTES}|\s++hidden)?\s*/?>"
     r"|(?P<comment><!--)|(?P<comment_end>-->)"
@@ -66,29 +68,29 @@ _MARKUP = re.compile(
 )
 
 # What no reader of the page sees, but a reader of its text would.
-_ATTRIBUTE = re.compile(r"""([^\s=<>"'/]++)(?:\s*+=\s*+("[^"<]*+"|'[^'<]*+'|[^\s"'<>]*+))?""")
-_HIDING_STYLE = re.compile(
+_ATTRIBUTE = deferred_pattern(r"""([^\s=<>"'/]++)(?:\s*+=\s*+("[^"<]*+"|'[^'<]*+'|[^\s"'<>]*+))?""")
+_HIDING_STYLE = deferred_pattern(
     r"display\s*+:\s*+none|visibility\s*+:\s*+hidden|(?:font-size|opacity)\s*+:\s*+0(?![.\d]*[1-9])",
     re.IGNORECASE,
 )
 
 # Markdown: of a link its text remains, of an image nothing.
-_MARKDOWN_LINK = re.compile(
+_MARKDOWN_LINK = deferred_pattern(
     r"(?P<image>!?)\[(?P<text>[^\[\]\n]{0,500})\]\((?:(?:https?|data|javascript|mailto):|www\.|//?)[^()\s]{0,4000}\)",
     re.IGNORECASE,
 )
 
-_ENTITY = re.compile(r"&(#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_ESCAPED_AMPERSANDS = re.compile(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)+")
+_ENTITY = deferred_pattern(r"&(#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_ESCAPED_AMPERSANDS = deferred_pattern(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)+")
 
 # Some archives (AG News among them) lost the ampersand: "it #39;s", "Johnson amp; Johnson". Only characters
 # that such archives are known to escape are restored, so that "finished #12; then" stays.
-_BROKEN_ENTITY = re.compile(
+_BROKEN_ENTITY = deferred_pattern(
     r"(^| )(#0*(?:3[4689]|6[02]|12[89]|1[3-9]\d|2[0-4]\d|25[0-5]|82\d\d);|(?:amp|lt|gt|quot|nbsp);)",
     re.MULTILINE,
 )
 # A space stands in its place, and does not belong before an apostrophe, a closing quote or the "&" of "AT&T".
-_BROKEN_ENTITY_WITHIN_WORD = re.compile(
+_BROKEN_ENTITY_WITHIN_WORD = deferred_pattern(
     r"(?:^| )((?:#0*(?:39|146|148|8217|8221)|apos);|(?:#0*38|amp);(?=\S))", re.MULTILINE
 )
 

@@ -8,13 +8,13 @@ Rajaraman and Ullman, "Mining of Massive Datasets", section 3.4, for the bands.
 """
 
 import hashlib
-import re
 import struct
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gistwire_models.deferred_pattern import deferred_pattern
 from rensa.rensa import RMinHash
 
 NEAR_DUPLICATE_THRESHOLD = 0.55
@@ -38,10 +38,10 @@ _CHARACTERS_PER_SHINGLE = 4
 # Fewer shingles than this are a headline: "DEKALB CORP 2ND QTR NET" recurs each year and repeats nothing.
 _MIN_SHINGLES = 8
 
-_WORD = re.compile(r"\w+")
+_WORD = deferred_pattern(r"\w+")
 
 # Scripts written without spaces: kana, Han, Thai, Lao, Khmer, Myanmar.
-_UNSPACED = re.compile(
+_UNSPACED = deferred_pattern(
     "[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f]"
 )
 

@@ -262,6 +262,17 @@ class ArticleIndex(Protocol):
         """Returns the stored summary of each article's present revision by `model`; None where there is none."""
         ...
 
+    async def generation(self) -> int | None:
+        """Tells by a number whether what the index holds has changed.
+
+        Between two calls that return the same number, nothing that a search can find was written by any process:
+        no article, no deletion, no stored summary. The number means nothing else; it may also change for no reason.
+
+        Returns:
+            the number, for this object alone; None if the index cannot tell.
+        """
+        ...
+
     async def statistics(self) -> IndexStatistics:
         """Counts what is in the index."""
         ...

@@ -5,6 +5,8 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
+from gistwire_models.deferred_pattern import deferred_pattern
+
 from gistwire_indexer.article import UNDETERMINED_LANGUAGE
 
 if TYPE_CHECKING:
@@ -61,16 +63,16 @@ _MIN_PROBABILITY = 0.4
 
 # A script used by one of the languages alone settles it. Japanese uses Han too, hence comes before Chinese.
 _SCRIPTS = (
-    ("ja", re.compile("[\u3041-\u30fa\u30fd-\u30ff\uff66-\uff9d]")),
-    ("ko", re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")),
-    ("zh", re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]")),
-    ("th", re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")),
-    ("he", re.compile("[\u0591-\u05f4]")),
-    ("el", re.compile("[\u0370-\u03ff\u1f00-\u1fff]")),
-    ("hi", re.compile("[\u0900-\u097f]")),
+    ("ja", deferred_pattern("[\u3041-\u30fa\u30fd-\u30ff\uff66-\uff9d]")),
+    ("ko", deferred_pattern("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")),
+    ("zh", deferred_pattern("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]")),
+    ("th", deferred_pattern("[\u0e01-\u0e3a\u0e40-\u0e4e]")),
+    ("he", deferred_pattern("[\u0591-\u05f4]")),
+    ("el", deferred_pattern("[\u0370-\u03ff\u1f00-\u1fff]")),
+    ("hi", deferred_pattern("[\u0900-\u097f]")),
 )
-_LETTER = re.compile(r"[^\W\d_]")
-_LATIN_LETTER = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+_LETTER = deferred_pattern(r"[^\W\d_]")
+_LATIN_LETTER = deferred_pattern("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 
 _loading = threading.Lock()
 

@@ -1,6 +1,6 @@
 """Word lists of sentences.py: which full stops end no sentence, in English, German, French and Spanish."""
 
-import re
+from gistwire_models.deferred_pattern import deferred_pattern
 
 
 def _words(listed: str) -> frozenset[str]:
@@ -67,7 +67,7 @@ SENTENCE_STARTERS = _words(
 )
 """Words that seldom follow an abbreviation within a sentence."""
 
-SPACED_ABBREVIATION = re.compile(
+SPACED_ABBREVIATION = deferred_pattern(
     r"(?<!\w)(?:z\. ?B|d\. ?h|u\. ?a|o\. ?Ä|i\. ?d\. ?R|p\. ?ej|e\. ?g|i\. ?e)\Z"
 )
 """Abbreviations of several words, up to their last full stop."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gistwire_models.deferred_pattern import deferred_pattern
 from gistwire_models.encoder import Embedding
 from gistwire_models.instructions import is_instruction
 from gistwire_models.sentences import split_sentences
@@ -18,14 +19,14 @@ _MAX_CHARACTERS = 16_000
 
 _MIN_WORDS = 4
 _MIN_IDEOGRAPHS = 6
-_IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
-_WORD = re.compile(r"\w+")
-_BOILERPLATE = re.compile(
+_IDEOGRAPH = deferred_pattern(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+_WORD = deferred_pattern(r"\w+")
+_BOILERPLATE = deferred_pattern(
     r"^(?:(?-i:By\s+[A-Z][\w.]+\s+[A-Z])|\(?(?:reporting|editing|additional reporting|writing)\s+by\b|copyright\b|©"
     r"|all rights reserved|correction\s*:|更正：|read more\b|click here\b|for more\b|subscribe\b)",
     re.IGNORECASE,
 )
-_DATELINE = re.compile(
+_DATELINE = deferred_pattern(
     r"""^(?:
         (?:[A-Z][^()\n]{0,60}?\s)?\([A-Z][\w.\ ]{1,20}\)        # LOS ANGELES (Reuters) -
       | AP | AFP | UPI | Reuters | [A-Z]\w*\.com                # AP -
@@ -33,7 +34,7 @@ _DATELINE = re.compile(
     )\s+[-–—]{1,2}\s+(?=[A-Z0-9"“'‘])""",
     re.VERBOSE,
 )
-_DEPENDENT = re.compile(
+_DEPENDENT = deferred_pattern(
     r"""^(?:["“”„«‘「『]
     |(?:it|its|he|his|she|her|they|their|them|this|that|these|those|both|such|then|there|so|but|and|or|nor|yet
        |also|another|others?|however|meanwhile|instead|still|in\ addition|as\ a\ result
@@ -41,7 +42,7 @@ _DEPENDENT = re.compile(
     |[他她它这该该其此但而]|不过|因此|同时|另外|对此|随后)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_ATTRIBUTION = re.compile(
+_ATTRIBUTION = deferred_pattern(
     r"[^，。；！？“”]{0,24}(?:说|表示|指出|介绍|提醒|强调|透露|解释|补充|坦言|称)[。.]?"
 )
 """Who said what the sentence before quotes, alone: Chinese puts it after the quotation's full stop."""

@@ -10,7 +10,7 @@ from typing import Any
 import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from gistwire_models.encoder import Embedding
 from gistwire_models.encoder_folder import EncoderDescription, read_description
@@ -48,7 +48,7 @@ class EncoderEngine:
         self.description = description
         self._engine = engine
         self._counter = TokenCounter(tokenizer)
-        self._tokenizer = _truncating(tokenizer, description.max_tokens)
+        self._tokenizer = tokenizer
         self._max_batch_tokens = _MAX_BATCH_TOKENS_ON_GPU if placement.is_gpu else MAX_BATCH_TOKENS
 
     @classmethod
@@ -71,15 +71,15 @@ class EncoderEngine:
 
     def embed(self, texts: Sequence[str]) -> Embedding:
         """Embeds texts as one batch, padded to the longest: ``float32 [len(texts), dimension]``."""
-        return self._forward(self._encodings(texts))
+        return self._forward(self._token_ids(texts))
 
     def embed_many(self, texts: Sequence[str]) -> Embedding:
         """Embeds any number of texts in batches of similar length: ``float32 [len(texts), dimension]``."""
-        encodings = self._encodings(texts)
-        order = sorted(range(len(texts)), key=lambda place: len(encodings[place].ids))
+        token_ids = self._token_ids(texts)
+        order = sorted(range(len(texts)), key=lambda place: len(token_ids[place]))
         rows = np.empty((len(texts), self.description.dimension), dtype=np.float32)
-        for batch in self._batches(order, encodings):
-            rows[batch] = self._forward([encodings[place] for place in batch])
+        for batch in self._batches(order, token_ids):
+            rows[batch] = self._forward([token_ids[place] for place in batch])
         return rows
 
     def count_tokens(self, text: str) -> int:
@@ -98,22 +98,26 @@ class EncoderEngine:
         """Gives back the model."""
         self._engine.unload_model()
 
-    def _encodings(self, texts: Sequence[str]) -> list[Encoding]:
-        return self._tokenizer.encode_batch([without_surrogates(text[:_MAX_CHARACTERS]) for text in texts])
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        read = [without_surrogates(text[:_MAX_CHARACTERS]) for text in texts]
+        return [
+            _truncated(encoding.ids, self.description.max_tokens)
+            for encoding in self._tokenizer.encode_batch(read)
+        ]
 
-    def _batches(self, order: Sequence[int], encodings: Sequence[Encoding]) -> Iterator[list[int]]:
+    def _batches(self, order: Sequence[int], token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         """Yields places in ascending length, so many that a batch has no more tokens than it may."""
         batch: list[int] = []
         for place in order:
-            if batch and (len(batch) + 1) * len(encodings[place].ids) > self._max_batch_tokens:
+            if batch and (len(batch) + 1) * len(token_ids[place]) > self._max_batch_tokens:
                 yield batch
                 batch = []
             batch.append(place)
         if batch:
             yield batch
 
-    def _forward(self, encodings: Sequence[Encoding]) -> Embedding:
-        ids, lengths = _pad(encodings)
+    def _forward(self, token_ids: Sequence[Sequence[int]]) -> Embedding:
+        ids, lengths = _pad(token_ids)
         output = self._engine.forward_batch(
             ctranslate2.StorageView.from_array(ids), lengths=ctranslate2.StorageView.from_array(lengths)
         )
@@ -123,18 +127,20 @@ class EncoderEngine:
         return _pool(np.asarray(hidden, dtype=np.float32), lengths)
 
 
-def _truncating(tokenizer: Tokenizer, max_tokens: int) -> Tokenizer:
-    truncating: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
-    truncating.enable_truncation(max_tokens)
-    return truncating
+def _truncated(ids: list[int], max_tokens: int) -> list[int]:
+    """The first tokens, and the ``[SEP]`` that ends them.
+
+    So does the tokenizer, if told to; but it counts tokens too, and a second one takes as long to read as the model.
+    """
+    return ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], ids[-1]]
 
 
-def _pad(encodings: Sequence[Encoding]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _pad(token_ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Returns ids, padded to equal length (``int32 [batch, length]``), and lengths (``int32 [batch]``)."""
-    lengths = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int32)
-    ids = np.zeros((len(encodings), int(lengths.max())), dtype=np.int32)
-    for row, encoding in zip(ids, encodings, strict=True):
-        row[: len(encoding.ids)] = encoding.ids
+    lengths = np.array([len(each) for each in token_ids], dtype=np.int32)
+    ids = np.zeros((len(token_ids), int(lengths.max())), dtype=np.int32)
+    for row, each in zip(ids, token_ids, strict=True):
+        row[: len(each)] = each
     return ids, lengths
 
 

@@ -8,6 +8,7 @@ words; an order in other words passes here, and then meets what else stands in i
 import re
 from dataclasses import dataclass
 
+from gistwire_models.deferred_pattern import deferred_pattern
 from gistwire_models.sentences import split_sentences
 
 _MACHINE = (
@@ -118,7 +119,7 @@ _FORMS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("系统",), r"系统(?:提示词|指令)\s*[:：]"),
 )
 _COMPILED = tuple(
-    (signs, re.compile(form, re.IGNORECASE | re.MULTILINE | re.DOTALL)) for signs, form in _FORMS
+    (signs, deferred_pattern(form, re.IGNORECASE | re.MULTILINE | re.DOTALL)) for signs, form in _FORMS
 )
 
 _READ_CHARACTERS = 4_000

@@ -14,6 +14,7 @@ from gistwire_models.abbreviations import (
     SPACED_ABBREVIATION,
     TIME_OF_DAY,
 )
+from gistwire_models.deferred_pattern import deferred_pattern
 
 # Stops that end a sentence without white space after them: Chinese and Japanese, Hindi, Arabic, Urdu.
 _UNSPACED_STOPS = "。！？｡।؟۔"
@@ -21,19 +22,21 @@ _CLOSERS = "\"'”’»)\\]}」』》〉）】〕"
 _OPENERS = "\"'`“‘«„‚‹(\\[{「『《〈（【〔¿¡"
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 
-_SIGN = re.compile(
+_SIGN = deferred_pattern(
     rf"""(?P<stops>[.!?…{_UNSPACED_STOPS}]+)(?P<closers>[{_CLOSERS}]*)
          (?=(?P<space>\s*)(?P<openers>[{_OPENERS}]*)(?P<word>[^\W_]{{0,24}})(?P<dot>\.?))
        | [\n\r\u2028\u2029]\s*""",
     re.VERBOSE,
 )
-_BEFORE_WORD = re.compile(rf"[\s{_OPENERS}—–]")
-_ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]|[^\W\d_]")
-_IDEOGRAPH = re.compile(rf"[{_IDEOGRAPHS}]")
-_IDEOGRAPH_BEGINS = re.compile(rf"[「『《〈（【〔“]?[{_IDEOGRAPHS}]")
+_BEFORE_WORD = deferred_pattern(rf"[\s{_OPENERS}—–]")
+_ACRONYM = deferred_pattern(r"(?:[^\W\d_]\.)+[^\W\d_]|[^\W\d_]")
+_IDEOGRAPH = deferred_pattern(rf"[{_IDEOGRAPHS}]")
+_IDEOGRAPH_BEGINS = deferred_pattern(rf"[「『《〈（【〔“]?[{_IDEOGRAPHS}]")
 
 # After a quote the sentence goes on: with a comma, the Japanese quotative, or a Chinese verb of saying.
-_QUOTE_CONTINUES = re.compile(r"\s*(?:[，、,]|と|って|\w{0,4}(?:说|説|說|问|問|答|喊|叫|表示|称|稱)道?[^\w])")
+_QUOTE_CONTINUES = deferred_pattern(
+    r"\s*(?:[，、,]|と|って|\w{0,4}(?:说|説|說|问|問|答|喊|叫|表示|称|稱)道?[^\w])"
+)
 
 # With one of these the sentence goes on, as in "NEW YORK, N.Y. -- Stocks fell".
 _CONTINUING_MARKS = frozenset(",;:-–—.…!?)]}/&+=%»”’")

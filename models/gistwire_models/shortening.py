@@ -1,14 +1,15 @@
 """Cuts a text to a number of tokens, where a reader would pause; for sentences too long for a summary."""
 
-import re
 from collections.abc import Callable
+
+from gistwire_models.deferred_pattern import deferred_pattern
 
 _ELLIPSIS = "…"
 
 # No text has longer tokens than this on average; spares counting those of a whole book.
 _MAX_CHARACTERS_PER_TOKEN = 16
 
-_CLAUSE_END = re.compile(r"[;；](?=\s|$|[^\W\d_])|(?<=[^\d\s])[,，](?=\s|[^\W\d_])|\s[–—]\s")
+_CLAUSE_END = deferred_pattern(r"[;；](?=\s|$|[^\W\d_])|(?<=[^\d\s])[,，](?=\s|[^\W\d_])|\s[–—]\s")
 
 
 def shorten(text: str, *, max_tokens: int, count_tokens: Callable[[str], int]) -> str:

@@ -9,33 +9,17 @@ from dataclasses import dataclass
 
 import grpc
 import structlog
-from gistwire.v1 import (
-    article_pb2,
-    article_pb2_grpc,
-    recommendation_pb2,
-    recommendation_pb2_grpc,
-    search_pb2,
-    search_pb2_grpc,
-    summary_pb2,
-    summary_pb2_grpc,
-    topic_pb2,
-    topic_pb2_grpc,
-    user_event_pb2,
-    user_event_pb2_grpc,
-)
 from gistwire_indexer.index import DEFAULT_TENANT, ArticleStore
-from gistwire_models.summarizer import Summarizer
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from gistwire_server.article_feed import ArticleFeeds
+from gistwire_server.backends import Backends, open_backends
 from gistwire_server.calls import Calls
-from gistwire_server.config import ServerConfig
+from gistwire_server.config import UNIX_SOCKET, ServerConfig
 from gistwire_server.decoding import DecodingInterceptor
 from gistwire_server.engines import Engines
 from gistwire_server.health import HealthService
 from gistwire_server.listening import bind, health_alone
-from gistwire_server.model_engines import open_encoder, open_summarizer
 from gistwire_server.overload.admission import AdmissionController
 from gistwire_server.overload.loop_lag import LoopLag
 from gistwire_server.overload.rate_limits import RateLimits
@@ -44,35 +28,13 @@ from gistwire_server.policy.summary_policy import open_policy
 from gistwire_server.retention import expiring
 from gistwire_server.scoring import Scorer
 from gistwire_server.security.authentication import open_authenticator
-from gistwire_server.services.articles import ArticleService
-from gistwire_server.services.recommendation import RecommendationService
-from gistwire_server.services.search import SearchService
-from gistwire_server.services.summaries import SummaryService
-from gistwire_server.services.topics import TopicService
-from gistwire_server.services.user_events import UserEventService
-from gistwire_server.storage import open_store
-from gistwire_server.telemetry.admission import add_admission_gauges
-from gistwire_server.telemetry.backends import add_backend_gauges
-from gistwire_server.telemetry.certificates import add_certificate_gauge
-from gistwire_server.telemetry.event_loop import watching_event_loop
+from gistwire_server.services.registration import SERVICE_NAMES, ServiceParts, add_services
+from gistwire_server.telemetry.gathering import gather_metrics, no_metrics
 from gistwire_server.telemetry.log import configure_log
-from gistwire_server.telemetry.metrics import ServerMetrics
 from gistwire_server.telemetry.observation import CallObserver
 from gistwire_server.tenancy import Tenants
 
 _log = structlog.get_logger(__name__)
-
-_SERVICE_NAMES = tuple(
-    module.DESCRIPTOR.services_by_name[name].full_name
-    for module, name in (
-        (search_pb2, "SearchService"),
-        (summary_pb2, "SummaryService"),
-        (recommendation_pb2, "RecommendationService"),
-        (topic_pb2, "TopicService"),
-        (article_pb2, "ArticleService"),
-        (user_event_pb2, "UserEventService"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,36 +72,28 @@ async def open_engines(config: ServerConfig) -> AsyncIterator[OpenedEngines]:
     """Opens the indices and the models of a configuration, and closes them in the end.
 
     Raises:
-        ModelNotFoundError: the encoder's weights are not there; the message says what to install.
-        IndexFormatError: the index was written by another version or for another encoder.
-        IndexUnavailableError: the index cannot be opened.
+        ConfigurationError: what the policy names cannot be used.
+        Exception: as `open_backends`.
+    """
+    async with open_backends(config) as backends:
+        yield OpenedEngines(await engines_on(backends, config), backends.store)
+
+
+async def engines_on(backends: Backends, config: ServerConfig) -> Engines:
+    """Returns the engines of the default tenant.
+
+    Raises:
+        IndexUnavailableError: the users' file, or the key that signs tokens, cannot be read or made.
         ConfigurationError: what the policy names cannot be used.
     """
-    async with AsyncExitStack() as stack:
-        encoder = await open_encoder(config)
-        stack.push_async_callback(encoder.close)
-        # Beside the index: both take a good part of what a command waits for.
-        summarizer_opening = asyncio.create_task(open_summarizer(config, encoder))
-        stack.push_async_callback(_close_opened, summarizer_opening)
-        store = await open_store(config, model=encoder.model, dimension=encoder.dimension)
-        stack.push_async_callback(store.close)
-        index = await store.tenant(DEFAULT_TENANT)
-        users = await store.user_events(DEFAULT_TENANT)
-        summarizer = await summarizer_opening
-        key = await asyncio.to_thread(load_key, config.token_key_file or config.data_dir / "token.key")
-        signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
-        policy = await asyncio.to_thread(open_policy, config.policy)
-        engines = Engines(config, index, users, encoder, summarizer, Scorer(), signer, policy=policy)
-        yield OpenedEngines(engines, store)
-
-
-async def _close_opened(opening: asyncio.Task[Summarizer]) -> None:
-    """Closes a summarizer, or the one that is being opened; that it failed was told to who waited for it."""
-    try:
-        summarizer = await opening
-    except Exception:  # noqa: BLE001
-        return
-    await summarizer.close()
+    index = await backends.store.tenant(DEFAULT_TENANT)
+    users = await backends.store.user_events(DEFAULT_TENANT)
+    key = await asyncio.to_thread(load_key, config.token_key_file or config.data_dir / "token.key")
+    signer = TokenSigner(key, lifetime_s=config.limits.page_token_lifetime_s)
+    policy = await asyncio.to_thread(open_policy, config.policy)
+    return Engines(
+        config, index, users, backends.encoder, backends.summarizer, Scorer(), signer, policy=policy
+    )
 
 
 @asynccontextmanager
@@ -155,12 +109,16 @@ async def running_server(config: ServerConfig) -> AsyncIterator[RunningServer]:
 
 
 @asynccontextmanager
-async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncIterator[RunningServer]:
+async def serving(
+    engines: Engines, store: ArticleStore | None = None, *, for_few_calls: bool = False
+) -> AsyncIterator[RunningServer]:
     """Runs a server on these engines while the block runs; then drains it: NOT_SERVING, streams finish, stop.
 
     Args:
         engines: those of the default tenant.
         store: where the indices of the other tenants are; None if there are none.
+        for_few_calls: whether the process ends after a few calls: then each waits for its own imports, rather than
+            all for those of all.
 
     Raises:
         ConfigurationError: `engines.config.listen` cannot be bound.
@@ -172,14 +130,11 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
         tenants = Tenants(engines, store, config.tenants)
         feeds = ArticleFeeds(config.watch)
         authenticator = await asyncio.to_thread(open_authenticator, config.security)
-        metrics = ServerMetrics()
-        engines.costs.observer = metrics.stage_ended
-        add_backend_gauges(metrics.gauges, engines)
         rates = RateLimits(config.overload)
         admission = AdmissionController(config.overload, config.limits, rates, loop_lag=LoopLag())
-        add_admission_gauges(metrics.gauges, admission, queue_limit=config.limits.waiting_searches)
-        if config.security.tls is not None:
-            add_certificate_gauge(metrics.gauges, config.security.tls.certificate_file)
+        is_read = config.telemetry.metrics_listen is not None
+        metrics = gather_metrics(config, engines, admission) if is_read else no_metrics()
+        engines.costs.observer = metrics.stage_ended
         calls = Calls(
             tenants,
             authenticator,
@@ -187,20 +142,25 @@ async def serving(engines: Engines, store: ArticleStore | None = None) -> AsyncI
             rates,
             recheck_interval_s=config.security.recheck_interval_s,
         )
-        _add_services(server, calls, admission, tenants=tenants, config=config, feeds=feeds)
+        parts = ServiceParts(calls, admission, tenants, config, feeds)
+        add_services(server, parts, when_called=for_few_calls)
+        is_private = for_few_calls and config.listen == UNIX_SOCKET
+        if config.security.tells_contract and not is_private:
+            _tell_contract(server)
         health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
         target = await bind(server, config, stack.enter_context(ExitStack()))
         await stack.enter_async_context(expiring(tenants, config.retention_days))
         metrics_url = None
         if config.telemetry.metrics_listen is not None:
             # A server whose metrics nobody reads does without a web server's imports.
+            from gistwire_server.telemetry.event_loop import watching_event_loop  # noqa: PLC0415
             from gistwire_server.telemetry.metrics_endpoint import serving_metrics  # noqa: PLC0415
 
             metrics_url = await stack.enter_async_context(serving_metrics(metrics, config.telemetry))
             await stack.enter_async_context(watching_event_loop(metrics))
         await server.start()
         await stack.enter_async_context(health_alone(config, health_service))
-        for name in ("", *_SERVICE_NAMES):
+        for name in ("", *SERVICE_NAMES):
             await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
         _log.info("serving", target=target)
         try:
@@ -261,27 +221,10 @@ def _server_options(config: ServerConfig) -> list[tuple[str, int]]:
     ]
 
 
-def _add_services(
-    server: grpc.aio.Server,
-    calls: Calls,
-    admission: AdmissionController,
-    *,
-    tenants: Tenants,
-    config: ServerConfig,
-    feeds: ArticleFeeds,
-) -> None:
-    articles = ArticleService(calls, tenants, config.limits)
-    search_pb2_grpc.add_SearchServiceServicer_to_server(
-        SearchService(calls, admission, config, feeds), server
+def _tell_contract(server: grpc.aio.Server) -> None:
+    # Servers that do not tell it, and those that nobody but a command can ask, do without the imports.
+    from grpc_reflection.v1alpha import reflection  # noqa: PLC0415
+
+    reflection.enable_server_reflection(
+        (*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
     )
-    article_pb2_grpc.add_ArticleServiceServicer_to_server(articles, server)
-    summary_pb2_grpc.add_SummaryServiceServicer_to_server(SummaryService(calls, admission, config), server)
-    recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server(
-        RecommendationService(calls, admission, config), server
-    )
-    topic_pb2_grpc.add_TopicServiceServicer_to_server(TopicService(calls, admission, config), server)
-    user_event_pb2_grpc.add_UserEventServiceServicer_to_server(UserEventService(calls, config), server)
-    if config.security.tells_contract:
-        reflection.enable_server_reflection(
-            (*_SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-        )

@@ -1,7 +1,6 @@
 """What the scorer looks at in a candidate summary: `ArticleProfile.describe`, called by scoring.py and training."""
 
 import math
-import re
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from operator import attrgetter
@@ -11,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from cachetools import LRUCache
 from gistwire_models.article_sentences import is_dependent, usable_sentences
+from gistwire_models.deferred_pattern import deferred_pattern
 from gistwire_models.encoder import Embedding
 from gistwire_models.sentences import split_sentences
 from gistwire_models.summarizer import Candidate, FinishReason, Origin
@@ -22,7 +22,7 @@ from gistwire_server.proper_names import find_names
 from gistwire_server.readability import length_score, novelty_score
 from gistwire_server.text_overlap import CJK, content_terms, normalize, share_in
 
-_WORD = re.compile(rf"(?P<cjk>[{CJK}])|[^\W{CJK}]+(?:[.,'-][^\W{CJK}]+)*")
+_WORD = deferred_pattern(rf"(?P<cjk>[{CJK}])|[^\W{CJK}]+(?:[.,'-][^\W{CJK}]+)*")
 _CJK_CHARACTERS_PER_WORD = 2
 _JOINS_LANGUAGE = "en"
 """The language whose function words joins.py knows, and the only one that is generated."""
@@ -30,7 +30,7 @@ _REMEMBERED = 32
 """Descriptions that are remembered of an article: those of a few queries."""
 _MAX_SENTENCES = 4
 """More than a summary has: one that is all fragments must not drown what else is known of it."""
-_SENTENCE_END = re.compile(r"""[.!?。！？]["'”’»)\]」』）]*\s*$""")
+_SENTENCE_END = deferred_pattern(r"""[.!?。！？]["'”’»)\]」』）]*\s*$""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -239,7 +239,8 @@ class TritonConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a server keeps in memory, of what it may be asked for again.
 
-    Nothing of it can be out of date: it is kept by the content that it was made of.
+    Nothing of it can be out of date: what is made of texts is kept by these texts, and whole answers are no longer
+    told once anything was written to the index.
     """
 
     embeddings: Annotated[int, msgspec.Meta(ge=0)] = 8_192
@@ -247,6 +248,13 @@ class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     article_characters: Annotated[int, msgspec.Meta(ge=0)] = 4_000_000
     """Text of articles that is kept ready for checking summaries of them, in characters, about ten bytes each; 0 for
     none. Each tenant has as much."""
+    answers_bytes: Annotated[int, msgspec.Meta(ge=0)] = 16 * 1024 * 1024
+    """Answers that are kept for the same search to be told again, in bytes, about 20 KB each; 0 for none. Each tenant
+    has as much. Searches of a user are never kept, nor are any with ``index = "elasticsearch"`` or with a policy that
+    has a classifier."""
+    answers_max_age_s: PositiveFloat = 30.0
+    """How long an answer is told again at most, in seconds, as articles grow older meanwhile; a thousandth of the
+    search's recency half-life if that is less."""
 
 
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -7,7 +7,6 @@ Grootendorst, "BERTopic", 2022), and is written the way the articles mostly writ
 """
 
 import math
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from functools import lru_cache
 
 from gistwire_indexer.analysis import analyze, is_stop_word
 from gistwire_indexer.article import Article
+from gistwire_models.deferred_pattern import deferred_pattern
 
 from gistwire_server.text_overlap import CJK
 
@@ -40,12 +40,12 @@ _RECURRING = 3
 _HELD_SHARE = 0.8
 """Share of a run's articles that have a longer one, from which the longer one is the word."""
 
-_TOKEN = re.compile(
+_TOKEN = deferred_pattern(
     rf"[{CJK}]+|(?:[^\W\d_{CJK}]\.){{2,8}}|[^\W_{CJK}](?:[^\W_{CJK}]|['’.&](?=[^\W_{CJK}])|[\u0300-\u036f]){{0,40}}"
 )
-_JOINT = re.compile(r"[ \u00a0\-\u2010\u2011]")
-_POSSESSIVE = re.compile(r"['’]s?\Z")
-_CJK_RUN = re.compile(rf"[{CJK}]+\Z")
+_JOINT = deferred_pattern(r"[ \u00a0\-\u2010\u2011]")
+_POSSESSIVE = deferred_pattern(r"['’]s?\Z")
+_CJK_RUN = deferred_pattern(rf"[{CJK}]+\Z")
 
 # Words that reports of any subject use.
 _REPORTING_WORD_LIST = """

@@ -1,14 +1,16 @@
 """Opens the models that a configuration names: `open_encoder` and `open_summarizer`."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 from gistwire_models.combined_summarizer import CombinedSummarizer
+from gistwire_models.deferred_summarizer import DeferredSummarizer
 from gistwire_models.embedding_cache import CachingEncoder
-from gistwire_models.encoder import CountingEncoder, ModelVersion
-from gistwire_models.encoder_folder import read_description
+from gistwire_models.encoder import CountingEncoder, ModelVersion, Priority
+from gistwire_models.encoder_folder import EncoderDescription, read_description
 from gistwire_models.errors import GistwireModelError
 from gistwire_models.extractive import ExtractiveSummarizer
 from gistwire_models.shipped import default_encoder_folder, default_summarizer_folder, served_model_folder
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
     from gistwire_models.triton import TritonSettings
 
 _log = structlog.get_logger(__name__)
+
+
+def describe_encoder(config: ServerConfig) -> EncoderDescription:
+    """Reads what is known of the encoder of a configuration before it is open.
+
+    Raises:
+        ModelNotFoundError: its folder is not there.
+        ModelFormatError: its description cannot be read.
+    """
+    return read_description(config.encoder_dir or default_encoder_folder())
 
 
 async def open_encoder(config: ServerConfig) -> CountingEncoder:
@@ -42,7 +54,10 @@ async def _open_encoder(config: ServerConfig) -> CountingEncoder:
         # A server whose models are elsewhere does without their runtime.
         from gistwire_models.local_encoder import LocalEncoder  # noqa: PLC0415
 
-        return await asyncio.to_thread(LocalEncoder.load, folder, threads=config.encoder_threads)
+        local = await asyncio.to_thread(LocalEncoder.load, folder, threads=config.encoder_threads)
+        # The first text takes five times as long as others, for which no query is to wait.
+        await local.encode(["first"], priority=Priority.QUERY)
+        return local
     from gistwire_models.tokenization import TokenCounter, read_tokenizer  # noqa: PLC0415
     from gistwire_models.triton import TritonEncoder  # noqa: PLC0415
 
@@ -50,8 +65,15 @@ async def _open_encoder(config: ServerConfig) -> CountingEncoder:
     return TritonEncoder(triton_settings(config.triton), read_description(folder), counter.count_tokens)
 
 
-async def open_summarizer(config: ServerConfig, encoder: CountingEncoder) -> Summarizer:
+async def open_summarizer(
+    config: ServerConfig, encoder: CountingEncoder, *, when_asked: bool = False
+) -> Summarizer:
     """Opens the summarizer of a configuration, with extracts standing by.
+
+    Args:
+        config: the configuration.
+        encoder: what extracts are chosen by.
+        when_asked: whether a model that runs in this process is opened when it is first asked.
 
     Raises:
         ModelNotFoundError: its folder is not there.
@@ -61,7 +83,9 @@ async def open_summarizer(config: ServerConfig, encoder: CountingEncoder) -> Sum
     extracting = ExtractiveSummarizer(encoder, encoder.count_tokens)
     if config.summarizer == "extracting":
         return extracting
-    generating = await (_open_local(config) if config.models == "local" else _open_on_triton(config))
+    generating = await (
+        _open_local(config, when_asked) if config.models == "local" else _open_on_triton(config)
+    )
     return CombinedSummarizer(generating, extracting)
 
 
@@ -80,7 +104,11 @@ def triton_settings(config: TritonConfig) -> "TritonSettings":
     )
 
 
-async def _open_local(config: ServerConfig) -> GeneratingSummarizer:
+async def _open_local(config: ServerConfig, when_asked: bool) -> GeneratingSummarizer:
+    if when_asked:
+        own = await asyncio.to_thread(read_summarizer_description, _summarizer_folder(config))
+        model = ModelVersion(own.name, own.version)
+        return DeferredSummarizer(model, own.languages, partial(_open_local, config, when_asked=False))
     from gistwire_models.local_summarizer import LocalSummarizer  # noqa: PLC0415
 
     folder = _summarizer_folder(config)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from gistwire_models.deferred_pattern import deferred_pattern
+
 from gistwire_server.text_overlap import CJK, content_terms, normalize
 
 _NEGATIONS = {
@@ -15,9 +17,9 @@ _NEGATIONS = {
     "pt": "não|nunca|jamais|sem|nem",
 }
 _WORD_NEGATION = {
-    language: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for language, words in _NEGATIONS.items()
+    language: deferred_pattern(rf"\b(?:{words})\b", re.IGNORECASE) for language, words in _NEGATIONS.items()
 }
-_CHINESE_NEGATION = re.compile(rf"(?<=([{CJK}]{{2}}))(?:没有|不|没|未|无)(?=([{CJK}]{{2}}))")
+_CHINESE_NEGATION = deferred_pattern(rf"(?<=([{CJK}]{{2}}))(?:没有|不|没|未|无)(?=([{CJK}]{{2}}))")
 
 
 class NegationIndex:

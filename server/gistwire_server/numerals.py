@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gistwire_models.deferred_pattern import deferred_pattern
+
 from gistwire_server.numeral_words import (
     CHINESE_DIGITS,
     CHINESE_MEASURES,
@@ -22,14 +24,14 @@ _DECIMAL_POINT_LANGUAGES = frozenset(["en", "he", "hi", "ja", "ko", "th", "zh"])
 
 _DIGITS = r"\d++(?:[.,]\d++)*+"
 _CHINESE = "".join(CHINESE_DIGITS) + "".join(CHINESE_SCALES)
-_PIECE = re.compile(
+_PIECE = deferred_pattern(
     rf"(?P<chinese>(?:{_DIGITS})?[{_CHINESE}]++(?:{_DIGITS}[{_CHINESE}]++)*+)"
     rf"|(?P<digits>{_DIGITS})"
     rf"|(?P<word>[^\W\d_{CJK}]++)"
 )
-_CHINESE_PART = re.compile(rf"{_DIGITS}|[{_CHINESE}]")
-_SPACED_GROUPS = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3})+)(?![\d])")
-_RANGE = re.compile(r"\s*(?:-|~|/|to|and|or|bis|und|oder|à|et|ou|a|y|o|e|al|至|到)\s*[$€£¥]?\s*")
+_CHINESE_PART = deferred_pattern(rf"{_DIGITS}|[{_CHINESE}]")
+_SPACED_GROUPS = deferred_pattern(r"(?<![\d.,])(\d{1,3})((?: \d{3})+)(?![\d])")
+_RANGE = deferred_pattern(r"\s*(?:-|~|/|to|and|or|bis|und|oder|à|et|ou|a|y|o|e|al|至|到)\s*[$€£¥]?\s*")
 # Longer ones are no numbers that anyone wrote, and would overflow.
 _MAX_CHINESE_CHARACTERS = 40
 _MAX_DIGITS = 60

@@ -52,6 +52,19 @@ class _PageState(msgspec.Struct, array_like=True, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedHits:
+    """A fused list as page tokens hold it.
+
+    Attributes:
+        count: number of hits.
+        encoded: the hits, as JSON.
+    """
+
+    count: int
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Where a page token goes on.
 
@@ -103,6 +116,11 @@ def load_key(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def pinned(hits: Sequence[FusedHit]) -> PinnedHits:
+    """Returns a fused list as page tokens hold it."""
+    return PinnedHits(len(hits), msgspec.json.encode([_rounded(hit) for hit in hits]))
+
+
 class TokenSigner:
     """Makes and reads tokens."""
 
@@ -116,16 +134,13 @@ class TokenSigner:
         key = hashlib.blake2b(tenant.encode(), key=self._key, digest_size=_KEY_BYTES).digest()
         return TokenSigner(key, lifetime_s=self._lifetime_s, clock=self._clock)
 
-    def page_token(self, plan: SearchPlan, hits: Sequence[FusedHit], offset: int) -> str:
+    def page_token(self, plan: SearchPlan, hits: PinnedHits, offset: int) -> str:
         """Returns a token for what follows the first `offset` hits; empty if nothing does."""
-        if offset >= len(hits):
+        if offset >= hits.count:
             return ""
-        state = _PageState(
-            expires=self._clock() + self._lifetime_s,
-            fingerprint=_fingerprint(plan),
-            offset=offset,
-            hits=[_rounded(hit) for hit in hits],
-        )
+        expires = self._clock() + self._lifetime_s
+        # As `_PageState`.
+        state = (expires, _fingerprint(plan), offset, msgspec.Raw(hits.encoded))
         return self._sign(b"page", zlib.compress(msgspec.json.encode(state), level=1))
 
     def read_page_token(self, token: str, plan: SearchPlan) -> Page:

@@ -5,21 +5,22 @@ waits for a slow reader; budget.py decides what is still affordable.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gistwire.v1 import events_pb2
 from gistwire_indexer.index import IndexedArticle
-from gistwire_models.encoder import Embedding, ModelVersion, Priority
+from gistwire_models.encoder import Embedding, Priority
 from gistwire_models.errors import GistwireModelError
 
 from gistwire_server.budget import Budget, Step
 from gistwire_server.degradation import reason_of
 from gistwire_server.engines import Engines
 from gistwire_server.hit_messages import HitWriter
-from gistwire_server.paging import Page
+from gistwire_server.kept_answers import KeptAnswer, Recording
+from gistwire_server.paging import Page, pinned
 from gistwire_server.personal.closeness import InterestMatcher
 from gistwire_server.personal.personalization import Personalization, not_personalized, personalize
 from gistwire_server.plan import SearchPlan, overload_degradations
@@ -27,7 +28,7 @@ from gistwire_server.policy.shown_messages import show_hits
 from gistwire_server.ranking import RankedSignals, recency, signals_message, source_quality
 from gistwire_server.retrieval import FusedHit, retrieve, similarity
 from gistwire_server.settling import settle_hits
-from gistwire_server.summarization import HitToSummarize
+from gistwire_server.summarization import HitOutcome, HitToSummarize
 from gistwire_server.tally import Tally
 
 SearchEvent = (
@@ -60,15 +61,24 @@ class _QueryEmbeddings:
 
 
 async def search_events(
-    plan: SearchPlan, engines: Engines, *, request_id: str, page: Page | None = None
+    plan: SearchPlan,
+    engines: Engines,
+    *,
+    request_id: str,
+    page: Page | None = None,
+    asked: SearchPlan | None = None,
+    when_told_again: Callable[[], None] | None = None,
 ) -> AsyncGenerator[SearchEvent, None]:
-    """Carries out a search.
+    """Carries out a search, or tells again what was found by the same search shortly before.
 
     Args:
         plan: what to do.
         engines: what to do it with.
         request_id: identifier of the call.
         page: where an earlier page ended; None to retrieve afresh.
+        asked: the plan before anything was given up; it is carried out if that takes no more than telling again. None
+            if nothing was.
+        when_told_again: called before the first event if the answer is one that was kept.
 
     Yields:
         The events of the search, in the order that events.proto promises.
@@ -81,6 +91,17 @@ async def search_events(
     Closing the generator stops all that is under way and waits for its end.
     """
     budget = Budget(plan.deadline_s, engines.costs)
+    asked = plan if asked is None else replace(asked, deadline_s=plan.deadline_s)
+    question = None
+    if page is None:
+        question = await engines.answers.question(asked, timeout_s=budget.remaining_s())
+    if question is not None and (answer := engines.answers.find(question)) is not None:
+        if when_told_again is not None:
+            when_told_again()
+        for event in _told_again(answer, asked, engines, request_id=request_id, budget=budget):
+            yield event
+        return
+    recording = None if question is None else Recording(question)
     tally = Tally()
     yield started_event(plan.to_proto(), engines, request_id)
 
@@ -97,14 +118,18 @@ async def search_events(
     signals = {hit.hit_id: _initial_signals(hit, plan, engines, embeddings, matcher) for hit in hits}
     messages = _hit_messages(hits, signals, plan)
     tally.first_hit_s = budget.elapsed_s()
-    yield events_pb2.Hits(
+    whole = pinned(fused)
+    found = events_pb2.Hits(
         hits=await show_hits(messages, engines.policy),
         attribution_token=engines.signer.attribution_token(
             request_id, plan, [hit.indexed.article.id for hit in hits]
         ),
-        result_token=engines.signer.page_token(plan, fused, offset + plan.top_k),
+        result_token=engines.signer.page_token(plan, whole, offset + plan.top_k),
         total=len(fused),
     )
+    if recording is not None:
+        recording.take_hits(found, whole)
+    yield found
 
     to_summarize = [
         HitToSummarize(hit.hit_id, hit.indexed, message.extract)
@@ -121,7 +146,30 @@ async def search_events(
     )
     async with aclosing(settling) as events:
         async for event in events:
+            if recording is not None:
+                recording.take(event)
+                if isinstance(event, events_pb2.Completed) and tally.is_repeatable:
+                    await engines.answers.keep(recording, timeout_s=budget.remaining_s())
             yield event
+
+
+def _told_again(
+    answer: KeptAnswer, plan: SearchPlan, engines: Engines, *, request_id: str, budget: Budget
+) -> Iterator[SearchEvent]:
+    """The events of a search whose answer is kept. Its summaries come together, so the order is told once."""
+    tally = Tally()
+    yield started_event(plan.to_proto(), engines, request_id)
+    hits = events_pb2.Hits.FromString(answer.hits)
+    article_ids = [hit.article.id for hit in hits.hits]
+    hits.attribution_token = engines.signer.attribution_token(request_id, plan, article_ids)
+    hits.result_token = engines.signer.page_token(plan, answer.whole, plan.top_k)
+    tally.first_hit_s = budget.elapsed_s()
+    yield hits
+    for summary in map(events_pb2.Summary.FromString, answer.summaries):
+        tally.count(HitOutcome(summary.hit_id, summary, None), budget)
+        yield summary
+    yield events_pb2.Ranking.FromString(answer.ranking)
+    yield tally.completed(budget, hit_count=len(article_ids))
 
 
 _ENCODE_SHARE = 0.5
@@ -130,20 +178,15 @@ _ENCODE_SHARE = 0.5
 
 def started_event(plan: events_pb2.Plan, engines: Engines, request_id: str) -> events_pb2.Started:
     """What will be done, and by which models."""
-    models = (
-        ("encoder", engines.encoder.model),
-        ("summarizer", engines.summarizer.model),
-        ("scorer", engines.scorer.model),
-    )
+    models = zip(("encoder", "summarizer", "scorer"), engines.models(), strict=True)
     return events_pb2.Started(
         request_id=request_id,
         plan=plan,
-        models=[_model_message(role, model) for role, model in models],
+        models=[
+            events_pb2.ModelVersion(role=role, name=model.name, version=model.version)
+            for role, model in models
+        ],
     )
-
-
-def _model_message(role: str, model: ModelVersion) -> events_pb2.ModelVersion:
-    return events_pb2.ModelVersion(role=role, name=model.name, version=model.version)
 
 
 async def _embed(

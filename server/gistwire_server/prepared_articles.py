@@ -2,10 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from cachetools import LRUCache
 from gistwire_indexer.index import IndexedArticle
+from gistwire_models.encoder import Embedding
 from gistwire_models.summarizer import Candidate
 
 from gistwire_server.candidate_features import ArticleProfile
@@ -29,19 +31,35 @@ class Writing(NamedTuple):
     max_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PreparedArticle:
     """An article as its summaries are written and checked.
 
     Attributes:
         evidence: what of it may be summarized.
-        profile: what summaries of it are compared with.
+        embedding: ``float32 [dimension]`` of it.
+        language: ISO 639 code of its language.
         rejected: what a model wrote of it of which nothing was worth storing, so that it is not asked again.
     """
 
     evidence: Evidence
-    profile: ArticleProfile
+    embedding: Embedding
+    language: str
     rejected: LRUCache[Writing, tuple[Candidate, ...]] = field(default_factory=lambda: LRUCache(_REMEMBERED))
+
+    @cached_property
+    def profile(self) -> ArticleProfile:
+        """What summaries of it are compared with; made when it is first asked for, by CPU work of milliseconds.
+
+        That is when there is something to compare: the first word of a summary does not wait for it.
+        """
+        source = Source(self.evidence.text, self.language, headline=self.evidence.headline)
+        return ArticleProfile(source, self.embedding)
+
+    @property
+    def has_profile(self) -> bool:
+        """Whether the profile is made."""
+        return "profile" in vars(self)
 
 
 class PreparedArticles:
@@ -57,23 +75,27 @@ class PreparedArticles:
 
     def __init__(self, policy: SummaryPolicy, *, max_characters: int) -> None:
         self._policy = policy
+        self._preparing = asyncio.Lock()
         self._kept: LRUCache[tuple[str, str], PreparedArticle] = LRUCache(max_characters, getsizeof=_size)
 
     async def prepare(self, indexed: IndexedArticle) -> PreparedArticle:
         """Returns an article made ready."""
         key = indexed.article.id, indexed.revision
         prepared = self._kept.get(key)
-        if prepared is None:
-            prepared = await asyncio.to_thread(self._prepare, indexed)
-            if _size(prepared) <= self._kept.maxsize:
-                self._kept[key] = prepared
-        return prepared
+        if prepared is not None:
+            return prepared
+        # One after the other: the threads share one interpreter, and the first is to be ready first.
+        async with self._preparing:
+            prepared = self._kept.get(key)
+            if prepared is None:
+                prepared = await asyncio.to_thread(self._prepare, indexed)
+                if _size(prepared) <= self._kept.maxsize:
+                    self._kept[key] = prepared
+            return prepared
 
     def _prepare(self, indexed: IndexedArticle) -> PreparedArticle:
         article = indexed.article
-        evidence = self._policy.evidence(article)
-        source = Source(evidence.text, article.language, headline=evidence.headline)
-        return PreparedArticle(evidence, ArticleProfile(source, indexed.embedding))
+        return PreparedArticle(self._policy.evidence(article), indexed.embedding, article.language)
 
 
 def _size(prepared: PreparedArticle) -> int:

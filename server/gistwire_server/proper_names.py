@@ -1,8 +1,9 @@
 """The proper names of a text, and whether a source has them: used by faithfulness.py."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from gistwire_models.deferred_pattern import deferred_pattern
 
 from gistwire_server.name_words import (
     ABBREVIATIONS,
@@ -16,7 +17,7 @@ from gistwire_server.name_words import (
 from gistwire_server.text_overlap import CJK, TokenRun, normalize
 
 _LETTER = rf"[^\W\d_{CJK}]"
-_WORD = re.compile(rf"(?<!\w)(?:{_LETTER}\.)++(?:{_LETTER}(?!\w))?|(?<!\d){_LETTER}[^\W_{CJK}]*+")
+_WORD = deferred_pattern(rf"(?<!\w)(?:{_LETTER}\.)++(?:{_LETTER}(?!\w))?|(?<!\d){_LETTER}[^\W_{CJK}]*+")
 _CJK_LANGUAGES = frozenset({"zh", "ja", "ko"})
 _TITLE_CASE = 0.9
 """Share of capitalised words from which capitals tell nothing, as in headlines in title case."""
@@ -25,11 +26,11 @@ _TITLE_CASE = 0.9
 _ENDINGS = ("s", "es", "n", "an", "ian", "ans", "ians", "i", "is", "ese", "a", "y")
 _MIN_STEM = 4
 
-_CHINESE_TITLE = re.compile("《([^《》]{1,60})》")
-_CHINESE_SPEAKER = re.compile(
+_CHINESE_TITLE = deferred_pattern("《([^《》]{1,60})》")
+_CHINESE_SPEAKER = deferred_pattern(
     rf"([{CHINESE_SURNAMES}][\u4e00-\u9fff]?[^\W地也还并又都则曾已再均亦面])(?=表示|说|称|认为|指出|透露|坦言|介绍)"
 )
-_CHINESE_BODY = re.compile(
+_CHINESE_BODY = deferred_pattern(
     r"(?![到在从向由往对把被让给和与及是的了等])[\u4e00-\u9fff]"
     r"(?![到在从向由往对把被让给和与及是的了等家该本我各全某此大小分子总母新城上超股都门夜])[\u4e00-\u9fff]"
     r"(?:大学|银行|集团|医院|法院|公司|省|市(?![场值民况盈])|县)"

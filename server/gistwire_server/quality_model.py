@@ -75,7 +75,7 @@ class QualityModel:
                 f"the scorer's weights are for other features than this version has: {names}"
             )
         ordered = [weights.features[name] for name in FEATURES]
-        self._weights = weights
+        self._model = ModelVersion("linear-quality", weights.version)
         self._means = [each.mean for each in ordered]
         self._slopes = [each.weight / each.deviation for each in ordered]
 
@@ -94,7 +94,7 @@ class QualityModel:
     @property
     def model(self) -> ModelVersion:
         """Name and version of the model."""
-        return ModelVersion("linear-quality", self._weights.version)
+        return self._model
 
     def of(self, description: Description) -> float:
         """Returns the quality of a candidate, in [0, 1]."""

@@ -1,13 +1,14 @@
 """Whether a summary is of good length and does not repeat: two of the scores of scoring.py."""
 
 import math
-import re
 from itertools import combinations
+
+from gistwire_models.deferred_pattern import deferred_pattern
 
 from gistwire_server.faithfulness import Source
 from gistwire_server.text_overlap import CJK, TermOverlap, content_terms, ngrams, normalize, split_segments
 
-_WORD = re.compile(rf"[{CJK}]|[^\W{CJK}]+(?:[.,'-][^\W{CJK}]+)*")
+_WORD = deferred_pattern(rf"[{CJK}]|[^\W{CJK}]+(?:[.,'-][^\W{CJK}]+)*")
 
 _WANTED_WORDS = (12, 45)
 """One sentence of news to three of them: what is read at a glance in a list of hits."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import structlog
 from gistwire.v1 import events_pb2
@@ -22,7 +21,6 @@ from gistwire_models.summarizer import (
 )
 
 from gistwire_server.budget import Budget, Step
-from gistwire_server.candidate_features import ArticleProfile
 from gistwire_server.delivery import CoalescingQueue
 from gistwire_server.engines import Engines
 from gistwire_server.errors import status_of
@@ -67,12 +65,15 @@ class HitOutcome:
         hit_id: the hit.
         event: what the stream says of it.
         query_similarity: similarity of query and summary (or extract), in [0, 1]; None if not known.
+        is_repeatable: whether the same search would end it in the same way now: nothing was generated for it, and
+            nothing was left out for want of time or of a backend.
         is_followed: whether something else is known already, and will be told next.
     """
 
     hit_id: str
     event: events_pb2.Summary | events_pb2.HitFailed
     query_similarity: float | None
+    is_repeatable: bool = True
     is_followed: bool = False
 
 
@@ -125,6 +126,8 @@ class _Summarization:
     query_embedding: Embedding | None
     queue: CoalescingQueue[events_pb2.Degraded | HitOutcome]
     places: asyncio.Semaphore = field(init=False)
+    unrepeatable: set[str] = field(default_factory=set)
+    """The hits that are not `HitOutcome.is_repeatable`."""
 
     def __post_init__(self) -> None:
         self.places = asyncio.Semaphore(self.engines.config.summary.concurrency)
@@ -148,6 +151,7 @@ class _Summarization:
         except (GistwireIndexerError, TimeoutError) as error:
             # What is stored only saves work; the search does without it.
             _log.warning("stored_summaries_unavailable", error=type(error).__name__)
+            self.unrepeatable.update(hit.hit_id for hit in hits)
             return [None] * len(hits)
         # An article that came with the request may have the identifier of another one.
         return [
@@ -286,6 +290,8 @@ class _Summarization:
                             candidates = written
         if candidates is None or not candidates.candidates:
             raise RuntimeError(f"summarizer {self.engines.summarizer.model} gave no candidates")
+        if any(each.origin is Origin.GENERATED for each in candidates.candidates):
+            self.unrepeatable.add(hit.hit_id)
         return replace(candidates, candidates=(*rejected, *candidates.candidates)) if rejected else candidates
 
     def _put_delta(self, hit: HitToSummarize, text: str) -> None:
@@ -311,7 +317,7 @@ class _Summarization:
         if stored_candidate is not None and stored_candidate.text not in {each.text for each in written}:
             written.append(stored_candidate)
         with self.budget.spend(Step.SCORE):
-            scored = await self._score(prepared.profile, await self._with_embeddings(hit, written))
+            scored = await self._score(prepared, await self._with_embeddings(hit, written))
         shown = await self.engines.policy.choose(scored, hit.indexed.article.language)
         if not shown.candidates:
             await self._finish_with_headline(hit, [*shown.actions, *evidence.left_out])
@@ -329,22 +335,27 @@ class _Summarization:
         return shown.unmasked
 
     async def _score(
-        self, article: ArticleProfile, candidates: Sequence[Candidate]
+        self, prepared: PreparedArticle, candidates: Sequence[Candidate]
     ) -> tuple[ScoredCandidate, ...]:
         max_tokens = self.plan.summary.max_tokens
-        score = partial(
-            self.engines.scorer.score,
-            candidates,
-            article=article,
-            query_embedding=self.query_embedding,
-            max_tokens=max_tokens,
-        )
-        is_known = all(
-            article.has_described(each, has_embedding=each.embedding is not None, max_tokens=max_tokens)
+
+        def score() -> tuple[ScoredCandidate, ...]:
+            scored = self.engines.scorer.score(
+                candidates,
+                article=prepared.profile,
+                query_embedding=self.query_embedding,
+                max_tokens=max_tokens,
+            )
+            return scored.candidates
+
+        is_known = prepared.has_profile and all(
+            prepared.profile.has_described(
+                each, has_embedding=each.embedding is not None, max_tokens=max_tokens
+            )
             for each in candidates
         )
         # What was described before takes less time than another thread.
-        return (score() if is_known else await asyncio.to_thread(score)).candidates
+        return score() if is_known else await asyncio.to_thread(score)
 
     async def _with_embeddings(self, hit: HitToSummarize, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Candidates with embeddings, as far as the encoder can make those that are missing."""
@@ -382,6 +393,8 @@ class _Summarization:
         texts = [hit.extract, article.headline] if hit.extract else [article.headline]
         shown = await self.engines.policy.first_shown(texts, article.language)
         query_similarity = await self._similarity_of(shown.text) if shown.text else None
+        if shown.text and query_similarity is None:
+            self.unrepeatable.add(hit.hit_id)
         event = unwritten_summary(
             hit.hit_id,
             hit.indexed,
@@ -402,14 +415,16 @@ class _Summarization:
             mask = self.engines.policy.mask
             support = await asyncio.to_thread(lambda: SupportFinder(article, mask).support(event.text))
             event.support.extend(await show_support(support, self.engines.policy, article.language))
-        self.queue.put(HitOutcome(hit.hit_id, event, query_similarity))
+        is_repeatable = hit.hit_id not in self.unrepeatable
+        self.queue.put(HitOutcome(hit.hit_id, event, query_similarity, is_repeatable))
 
     async def _fail(self, hit: HitToSummarize, error: Exception) -> None:
         event = events_pb2.HitFailed(
             hit_id=hit.hit_id, article_id=hit.indexed.article.id, status=status_of(error)
         )
         text = hit.extract or hit.indexed.article.headline
-        self.queue.put(HitOutcome(hit.hit_id, event, await self._similarity_of(text)))
+        similarity_of_text = await self._similarity_of(text)
+        self.queue.put(HitOutcome(hit.hit_id, event, similarity_of_text, is_repeatable=False))
 
     async def _similarity_of(self, text: str) -> float | None:
         """Similarity of the query and a text that no model wrote, if there is time and an encoder to tell."""

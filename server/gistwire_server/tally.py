@@ -31,6 +31,7 @@ class Tally:
         failed: those of them whose summary failed.
         stored: those of them whose summary was stored already.
         degraded: number of degraded events.
+        unrepeatable: hits that are not `HitOutcome.is_repeatable`.
     """
 
     first_hit_s: float = 0.0
@@ -39,6 +40,12 @@ class Tally:
     failed: int = 0
     stored: int = 0
     degraded: int = 0
+    unrepeatable: int = 0
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same stream would be the same again, as far as it has come."""
+        return self.degraded == 0 and self.unrepeatable == 0
 
     def count(self, event: SummarizationEvent, budget: Budget) -> None:
         """Takes an event of the summaries into account."""
@@ -49,6 +56,7 @@ class Tally:
             self.first_summary_s = budget.elapsed_s()
         if isinstance(event, HitOutcome):
             self.outcomes += 1
+            self.unrepeatable += not event.is_repeatable
             if isinstance(event.event, events_pb2.HitFailed):
                 self.failed += 1
             else:

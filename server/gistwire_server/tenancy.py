@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from gistwire_indexer.index import DEFAULT_TENANT, ArticleStore, check_tenant
-from gistwire_indexer.ingestion import Ingestor
 
 from gistwire_server.engines import Engines
 from gistwire_server.errors import FieldViolation, InvalidRequestError, TenantUnknownError
 from gistwire_server.personal.ratings import Collaboration
 from gistwire_server.security.callers import Caller
+
+if TYPE_CHECKING:
+    from gistwire_indexer.ingestion import Ingestor
 
 TENANT_METADATA = "gistwire-tenant"
 """Key of the call's metadata that names the tenant; without it the call is of the default tenant."""
@@ -86,8 +88,11 @@ class Tenants:
                     )
         return self._engines[tenant]
 
-    def ingestor(self, engines: Engines) -> Ingestor:
+    def ingestor(self, engines: Engines) -> "Ingestor":
         """Returns what puts articles into the index of these engines."""
+        # A search does without the imports.
+        from gistwire_indexer.ingestion import Ingestor  # noqa: PLC0415
+
         if engines.tenant not in self._ingestors:
             self._ingestors[engines.tenant] = Ingestor(
                 engines.index,

@@ -1,11 +1,11 @@
 """What two texts have in common, word by word: the ground of faithfulness.py and of novelty in scoring.py."""
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from gistwire_indexer.analysis import analyze
+from gistwire_models.deferred_pattern import deferred_pattern
 
 CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 """Characters of Chinese, Japanese and Korean script, as the inside of a regular expression's brackets."""
@@ -20,10 +20,10 @@ _TYPOGRAPHY = str.maketrans(
 # Twice the longest article: NFKC makes up to 18 characters of one, but not in any text that is meant to be
 # read.
 _MAX_CHARACTERS = 400_000
-_TOKEN = re.compile(
+_TOKEN = deferred_pattern(
     rf"[{CJK}]|\d++(?:[.,]\d++)*+|[^\W\d_{CJK}]++(?:'[^\W\d_{CJK}]++)*+|[%$€£¥]",
 )
-_SEGMENT_END = re.compile(r"""(?<=[.!?…])["'”’»)\]]*\s+|(?<=[。！？])["'”’»」』）]*|\n+""")
+_SEGMENT_END = deferred_pattern(r"""(?<=[.!?…])["'”’»)\]]*\s+|(?<=[。！？])["'”’»」』）]*|\n+""")
 
 
 def normalize(text: str) -> str:

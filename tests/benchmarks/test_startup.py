@@ -3,11 +3,12 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import click
 import pytest
 
-from benchmarks.startup import StartupTimes, cpu_seconds, print_times, until_line
+from benchmarks.startup import StartupTimes, cpu_seconds, print_times, until_line, with_bytecode
 
 
 def test_a_process_is_ended_at_the_line_that_is_waited_for() -> None:
@@ -30,6 +31,16 @@ def test_a_process_without_that_line_is_an_error_that_says_what_it_said() -> Non
     program = "import sys; print('started'); sys.exit('no index here')"
     with pytest.raises(click.ClickException, match="no index here"):
         until_line([sys.executable, "-c", program], "hits")
+
+
+def test_a_process_with_bytecode_keeps_what_it_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "module.py").write_text("print('imported', flush=True)")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import module, time; time.sleep(600)"
+    until_line([sys.executable, "-c", program], "imported", with_bytecode(tmp_path / "bytecode"))
+    assert list((tmp_path / "bytecode").rglob("module.*.pyc"))
 
 
 def test_cpu_seconds_are_those_of_the_process() -> None:

@@ -12,16 +12,36 @@ NEEDLESS = {
     "cryptography",
     "elasticsearch",
     "feedparser",
+    "grpc_reflection.v1alpha.reflection",
+    "lark",
     "numpy.f2py",
     "opentelemetry.sdk",
+    "phonenumbers",
+    "prometheus_client",
     "py3langid",
+    "pygments",
+    "rich",
     "scipy",
     "sklearn",
     "torch",
     "trafilatura",
     "transformers",
 }
-"""What is for other backends, for crawling and for training, and takes long to import."""
+"""What is for other backends, crawling, training or terminals, or is not asked for by this search, and takes long
+to import."""
+
+NEEDLESS_OF_OURS = {
+    "gistwire_indexer.filter_expression",
+    "gistwire_indexer.ingestion",
+    "gistwire_server.digests.stream",
+    "gistwire_server.personal.recommending",
+    "gistwire_server.services.articles",
+    "gistwire_server.services.recommendation",
+    "gistwire_server.services.summaries",
+    "gistwire_server.services.topics",
+    "gistwire_server.watch",
+}
+"""Parts of the server that other calls are for."""
 
 _SEARCH = """
 import json, sys
@@ -46,7 +66,8 @@ def data_dir(tmp_path: Path) -> Path:
     articles = tmp_path / "articles.jsonl"
     article = {
         "headline": "Rates rise",
-        "body": "The central bank raised interest rates on Monday. Markets fell.",
+        "body": "The central bank raised interest rates on Monday, as prices went on rising. Markets fell.",
+        "language": "en",
     }
     articles.write_text(json.dumps(article), encoding="utf-8")
     folder = tmp_path / "data"
@@ -58,4 +79,10 @@ def data_dir(tmp_path: Path) -> Path:
 def test_a_search_imports_nothing_of_other_backends_crawling_or_training(data_dir: Path, mode: str) -> None:
     modules = modules_of(["search", "rates", "--data-dir", str(data_dir), "--summaries", mode, "--json"])
     assert "gistwire_server.app" in modules
-    assert not NEEDLESS & modules
+    assert not (NEEDLESS | NEEDLESS_OF_OURS) & modules
+
+
+def test_a_search_without_summaries_opens_no_summarizer(data_dir: Path) -> None:
+    with_summaries = modules_of(["search", "rates", "--data-dir", str(data_dir), "--json"])
+    without = modules_of(["search", "rates", "--data-dir", str(data_dir), "--json", "--summaries", "none"])
+    assert "gistwire_models.local_summarizer" in with_summaries - without

@@ -22,7 +22,7 @@ from gistwire_client.main import run
 from gistwire_models.encoder import ModelVersion
 from gistwire_models.version_policy import with_served_version
 from gistwire_server.app import running_server
-from gistwire_server.config import LimitsConfig, ServerConfig, SummaryConfig, TritonConfig
+from gistwire_server.config import CacheConfig, LimitsConfig, ServerConfig, SummaryConfig, TritonConfig
 from google.protobuf.json_format import Parse
 
 from tests.backends.triton import TritonServer, copied_repository, new_triton
@@ -201,6 +201,7 @@ async def test_no_search_fails_or_is_degraded_while_the_version_changes(
         triton=TritonConfig(endpoints=(triton.target,), timeout_s=_PATIENCE_S, reader_timeout_s=_PATIENCE_S),
         # One after the other, so that a switch falls between two.
         summary=SummaryConfig(concurrency=1),
+        cache=CacheConfig(answers_bytes=0),
         limits=LimitsConfig(max_deadline_s=_PATIENCE_S),
     )
     promoted = rolled_back = switches = 0

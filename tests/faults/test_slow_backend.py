@@ -183,7 +183,7 @@ async def test_a_search_on_slow_triton_ends_whole_and_in_time(
     async with TcpRelay.running(triton_server.target) as relay:
         triton = TritonConfig(endpoints=(relay.target,))
         # The same query again is to need the encoder again.
-        cache = CacheConfig(embeddings=0)
+        cache = CacheConfig(embeddings=0, answers_bytes=0)
         config = ServerConfig(data_dir=tmp_path, listen="unix", models="triton", triton=triton, cache=cache)
         async with (
             running_server(config) as running,

@@ -81,7 +81,7 @@ async def deployed(triton: TritonServer, folder: Path) -> AsyncGenerator[TritonD
         triton=TritonConfig(endpoints=(triton.target,)),
         summary=SummaryConfig(concurrency=_HITS),
         # The same query again is to need the encoder again.
-        cache=CacheConfig(embeddings=0),
+        cache=CacheConfig(embeddings=0, answers_bytes=0),
     )
     async with (
         running_server(config) as running,

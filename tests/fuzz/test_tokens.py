@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from gistwire_indexer.index import IndexPosition
 from gistwire_server.errors import AttributionTokenError, PageTokenError, ResumeTokenError
-from gistwire_server.paging import TokenSigner
+from gistwire_server.paging import TokenSigner, pinned
 from gistwire_server.retrieval import FusedHit
 from gistwire_server.watch_progress import WatchProgress
 from hypothesis import given
@@ -17,7 +17,7 @@ from tests.server.watch_bench import BEGIN, watching
 _SIGNER = TokenSigner(b"k" * 32, lifetime_s=600, clock=lambda: 1_000.0)
 _WATCH = watching()
 _HITS = [FusedHit("a", 1.0), FusedHit("b", 0.5)]
-_PAGE = _SIGNER.page_token(PLAN, _HITS, 1)
+_PAGE = _SIGNER.page_token(PLAN, pinned(_HITS), 1)
 _ATTRIBUTION = _SIGNER.attribution_token("r1", PLAN, ["a", "b"])
 _RESUME = WatchProgress(IndexPosition(BEGIN, "a")).to_token(_WATCH, _SIGNER)
 _NO_TOKENS = [each.encode() for each in (_PAGE, _ATTRIBUTION, _RESUME)]

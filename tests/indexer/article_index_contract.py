@@ -1,6 +1,6 @@
 """What every `ArticleIndex` promises: `ArticleIndexContract`, to be subclassed with a fixture `index`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -451,6 +451,22 @@ class ArticleIndexContract:
         await index.store_summary(summary_of(article))
         await index.write([article])
         assert await index.stored_summaries(["a"], SUMMARIZER) == [summary_of(article)]
+
+    async def test_generation_changes_with_whatever_a_search_can_find(self, index: ArticleIndex) -> None:
+        old, new = to_index("a", "Harbour"), to_index("a", "Election")
+        changes: list[Callable[[], Awaitable[object]]] = [
+            lambda: index.write([old, to_index("b")]),
+            lambda: index.store_summary(summary_of(old, "First.")),
+            lambda: index.store_summary(summary_of(old, "Second.")),
+            lambda: index.write([new]),
+            lambda: index.delete(["b"]),
+            lambda: index.expire(datetime.now(UTC) + timedelta(days=1)),
+        ]
+        generations = [await index.generation()]
+        for change in changes:
+            assert await change()
+            generations.append(await index.generation())
+        assert len(set(generations)) == len(generations) or set(generations) == {None}
 
     async def test_statistics_count_by_language_and_source(self, index: ArticleIndex) -> None:
         await index.write(

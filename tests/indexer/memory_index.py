@@ -170,6 +170,9 @@ class MemoryIndex(ArticleIndex):
     async def stored_summaries(self, ids: Sequence[str], model: str) -> list[StoredSummary | None]:
         raise NotImplementedError
 
+    async def generation(self) -> int | None:
+        raise NotImplementedError
+
     async def statistics(self) -> IndexStatistics:
         raise NotImplementedError
 

@@ -63,8 +63,11 @@ async def test_padding_changes_nothing(local_encoder: LocalEncoder) -> None:
 
 async def test_only_the_first_256_tokens_count(local_encoder: LocalEncoder) -> None:
     head = "word " * 254
-    first, second, shorter = await local_encoder.encode([head + "oil", head + "peace", "word " * 100])
+    first, second, cut, shorter = await local_encoder.encode(
+        [head + "oil", head + "peace", head, "word " * 100]
+    )
     np.testing.assert_allclose(first, second, atol=1e-6)
+    np.testing.assert_allclose(first, cut, atol=1e-6)
     assert not np.allclose(first, shorter, atol=1e-3)
 
 

@@ -17,6 +17,7 @@ from gistwire_server.paging import (
     MAX_ATTRIBUTION_TOKEN_CHARACTERS,
     TokenSigner,
     load_key,
+    pinned,
 )
 from gistwire_server.plan import SearchPlan, SummaryMode
 from gistwire_server.retrieval import FusedHit
@@ -55,13 +56,13 @@ def signer(clock: Clock | None = None, key: bytes = KEY) -> TokenSigner:
 
 
 def token(offset: int = 1) -> str:
-    return signer().page_token(PLAN, [FusedHit("a", 1.0), FusedHit("b", 0.5)], offset)
+    return signer().page_token(PLAN, pinned([FusedHit("a", 1.0), FusedHit("b", 0.5)]), offset)
 
 
 @given(st.lists(hits, min_size=1, max_size=20), st.data())
 def test_a_token_holds_the_list_and_the_place(listed: list[FusedHit], data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, len(listed) - 1))
-    page = signer().read_page_token(signer().page_token(PLAN, listed, offset), PLAN)
+    page = signer().read_page_token(signer().page_token(PLAN, pinned(listed), offset), PLAN)
     assert page.hits == tuple(listed)
     assert page.offset == offset
 
@@ -122,7 +123,7 @@ def test_page_size_and_weights_may_change_from_page_to_page() -> None:
 
 def test_a_token_expires() -> None:
     clock = Clock()
-    made = signer(clock).page_token(PLAN, [FusedHit("a", 1.0)], 0)
+    made = signer(clock).page_token(PLAN, pinned([FusedHit("a", 1.0)]), 0)
     clock.now_s += 599
     assert signer(clock).read_page_token(made, PLAN).offset == 0
     clock.now_s += 2

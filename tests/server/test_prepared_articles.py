@@ -1,11 +1,13 @@
 """Tests of `PreparedArticles`: what is kept, for which articles, and how much of it."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from gistwire_indexer.article import Article
 from gistwire_indexer.index import IndexedArticle
+from gistwire_models.summarizer import Candidate, Origin
 from gistwire_server.policy.config import PolicyConfig
 from gistwire_server.policy.summary_policy import Evidence, SummaryPolicy
 from gistwire_server.policy.text_rules import rules_of
@@ -47,6 +49,23 @@ async def test_an_article_is_prepared_once(policy: _CountingPolicy) -> None:
     assert await articles.prepare(_indexed("Harbour strike")) is first
     assert policy.read == ["Harbour strike"]
     assert first.evidence.text == "Harbour strike\nCrews met at the quay."
+
+
+async def test_articles_are_prepared_in_the_order_they_were_asked_for(policy: _CountingPolicy) -> None:
+    articles = PreparedArticles(policy, max_characters=1_000)
+    wanted = [_indexed(f"Harbour {number}", article_id=f"a{number}") for number in (1, 2, 3, 1)]
+    prepared = await asyncio.gather(*map(articles.prepare, wanted))
+    assert policy.read == ["Harbour 1", "Harbour 2", "Harbour 3"]
+    assert prepared[0] is prepared[3]
+
+
+async def test_the_profile_is_made_when_it_is_asked_for(policy: _CountingPolicy) -> None:
+    prepared = await PreparedArticles(policy, max_characters=1_000).prepare(_indexed("Harbour strike"))
+    before = prepared.has_profile
+    candidate = Candidate("Crews met at the quay.", Origin.EXTRACTED)
+    assert prepared.profile.describe(candidate).features.copied_pairs == 1.0
+    assert (before, prepared.has_profile) == (False, True)
+    assert prepared.profile.has_described(candidate, has_embedding=False, max_tokens=None)
 
 
 async def test_a_new_revision_is_another_article(policy: _CountingPolicy) -> None:

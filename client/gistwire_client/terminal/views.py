@@ -7,11 +7,9 @@ from typing import Protocol, Self
 import click
 from google.protobuf.json_format import MessageToJson, SerializeToJsonError
 from google.protobuf.message import Message
-from rich.console import Console
 
 from gistwire_client.errors import CallFailedError
 from gistwire_client.terminal import wording
-from gistwire_client.terminal.live_view import LiveView
 from gistwire_client.terminal.safe_text import escaped, folded
 from gistwire_client.terminal.search_state import SearchState, ShownEvent, ShownHit
 
@@ -40,6 +38,11 @@ def open_view(*, as_json: bool, title: str = "") -> SearchView:
     if as_json:
         return JsonView()
     if sys.stdout.isatty():
+        # Lines do without the imports.
+        from rich.console import Console  # noqa: PLC0415
+
+        from gistwire_client.terminal.live_view import LiveView  # noqa: PLC0415
+
         return LiveView(Console(highlight=False, markup=False, emoji=False), title=folded(title))
     return PlainView()
 

@@ -222,6 +222,9 @@ class ElasticsearchIndex:
         with explained_errors():
             return await self._summaries.read(ids, model)
 
+    async def generation(self) -> None:
+        """As `ArticleIndex.generation`: it cannot tell. Others write, too, and shards are refreshed by and by."""
+
     async def statistics(self) -> IndexStatistics:
         """As `ArticleIndex.statistics`."""
         self._check_open()

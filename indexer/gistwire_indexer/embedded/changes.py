@@ -2,10 +2,10 @@
 
 import sqlite3
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedArticle:
+class ChangedArticle(NamedTuple):
     """What searches need of an article.
 
     Attributes:
@@ -79,5 +79,5 @@ def read_changes(connection: sqlite3.Connection, change: int, *, known_terms: in
         complete=last_change == newest,
         terms=terms,
         deleted=[article_id for (article_id,) in deleted],
-        articles=[ChangedArticle(*row[1:]) for row in rows],
+        articles=[ChangedArticle._make(row[1:]) for row in rows],
     )

@@ -1,6 +1,7 @@
 """The fields that filters read, as arrays by slot; used by `WorkingSet`."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 
@@ -33,16 +34,27 @@ class FilterColumns:
         for column in self._names.values():
             column.extend(added)
 
-    def put(self, slot: int, *, source: str, language: str, category: str, published: int | None) -> None:
-        """Sets the fields of a slot that there is room for; `published` in microseconds since the epoch."""
-        self._names[Field.SOURCE].put(slot, source)
-        self._names[Field.LANGUAGE].put(slot, language)
-        self._names[Field.CATEGORY].put(slot, category)
-        self._published[slot] = _NO_TIME if published is None else published
+    def put(
+        self,
+        slots: NDArray[np.intp],
+        *,
+        sources: Sequence[str],
+        languages: Sequence[str],
+        categories: Sequence[str],
+        published: Sequence[int | None],
+    ) -> None:
+        """Sets the fields of slots that there is room for; `published` in microseconds since the epoch."""
+        self._names[Field.SOURCE].put(slots, sources)
+        self._names[Field.LANGUAGE].put(slots, languages)
+        self._names[Field.CATEGORY].put(slots, categories)
+        self._published[slots] = [_NO_TIME if instant is None else instant for instant in published]
 
     def clear(self, slot: int) -> None:
         """Frees a slot."""
-        self.put(slot, source="", language="", category="", published=None)
+        empty = [""]
+        self.put(
+            np.array([slot], np.intp), sources=empty, languages=empty, categories=empty, published=[None]
+        )
 
     def counts(self, field: Field) -> dict[str, int]:
         """Number of slots by name in a field other than published, most frequent first."""
@@ -84,12 +96,12 @@ class _NameColumn:
     def extend(self, added: int) -> None:
         self._codes = np.pad(self._codes, (0, added))
 
-    def put(self, slot: int, name: str) -> None:
-        code = self._code_of.get(name)
-        if code is None:
-            code = self._code_of[name] = len(self._code_of)
-            self._codes_of_folded.setdefault(name.casefold(), []).append(code)
-        self._codes[slot] = code
+    def put(self, slots: NDArray[np.intp], names: Sequence[str]) -> None:
+        for name in dict.fromkeys(names):
+            if name not in self._code_of:
+                code = self._code_of[name] = len(self._code_of)
+                self._codes_of_folded.setdefault(name.casefold(), []).append(code)
+        self._codes[slots] = [self._code_of[name] for name in names]
 
     def equal_to(self, name: str) -> Mask:
         codes = self._codes_of_folded.get(name.casefold(), [])

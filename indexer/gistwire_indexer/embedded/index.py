@@ -172,6 +172,13 @@ class EmbeddedIndex:
         """As `ArticleIndex.stored_summaries`."""
         return await self._run(self._reading, self._storage.stored_summaries, list(ids), model)
 
+    async def generation(self) -> int:
+        """As `ArticleIndex.generation`, by the commits to the file, whichever process made them."""
+        if self._closed:
+            raise IndexUnavailableError("the index was closed")
+        # Another thread would take ten times as long.
+        return self._storage.generation()
+
     async def statistics(self) -> IndexStatistics:
         """As `ArticleIndex.statistics`."""
         return await self._run(self._reading, self._statistics)

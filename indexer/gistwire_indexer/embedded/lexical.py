@@ -1,13 +1,13 @@
 """BM25 over inverted postings that are kept up to date as articles come and go; used by `WorkingSet`."""
 
 import math
-from array import array
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
+
+from gistwire_indexer.embedded.postings import Postings
 
 FREQUENCIES_DTYPE = np.dtype("<u4")
 """Type of a document's frequencies: ``[distinct terms, 2]`` of term number and number of occurrences."""
@@ -28,7 +28,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
     def __init__(self, *, k1: float = 1.2, b: float = 0.75) -> None:
         self._numbers: dict[str, int] = {}
-        self._postings: list[array[int]] = []
+        self._postings = Postings()
         self._frequencies: dict[int, bytes] = {}
         self._lengths = np.zeros(0, np.float64)
         self._total_length = 0
@@ -40,10 +40,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
     def register(self, terms: Iterable[tuple[int, str]]) -> None:
         """Makes terms known by their numbers, before documents use them."""
-        for number, term in terms:
-            self._numbers[term] = number
-            while len(self._postings) <= number:
-                self._postings.append(array("I"))
+        self._numbers.update((term, number) for number, term in terms)
 
     def put(self, documents: Sequence[tuple[int, bytes]]) -> None:
         """Adds or replaces documents, each given by its slot and its frequencies (as `FREQUENCIES_DTYPE`)."""
@@ -56,10 +53,8 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         slots = np.fromiter(latest, np.uint32, len(latest))
         pairs = np.frombuffer(b"".join(latest.values()), FREQUENCIES_DTYPE).reshape(-1, 2)
         places = np.repeat(np.arange(len(slots)), sizes)
-        lengths = np.zeros(len(slots))
-        np.add.at(lengths, places, pairs[:, 1])
-        self._set_lengths(slots, lengths)
-        self._append_postings(pairs[:, 0], np.column_stack((slots[places], pairs[:, 1])))
+        self._set_lengths(slots, np.bincount(places, pairs[:, 1], len(slots)).astype(np.float64))
+        self._postings.add(pairs[:, 0], np.column_stack((slots[places], pairs[:, 1])))
 
     def remove(self, slots: Iterable[int]) -> None:
         """Removes documents; slots without one are passed over."""
@@ -70,7 +65,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
             self._total_length -= int(self._lengths[slot])
             self._lengths[slot] = 0
             for number in np.frombuffer(frequencies, FREQUENCIES_DTYPE)[::2].tolist():
-                _remove_posting(self._postings[number], slot)
+                self._postings.remove(number, slot)
 
     def get_scores(self, query: Sequence[str]) -> NDArray[np.float64]:
         """BM25 of every slot for a query of terms: ``float64 [capacity]``, 0 where no term occurs."""
@@ -115,8 +110,8 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         return math.log(1 + (len(self) - documents_with_term + 0.5) / (documents_with_term + 0.5))
 
     def _merged_postings(self, terms: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        found = [self._postings[self._numbers[term]] for term in terms if term in self._numbers]
-        pairs = [np.frombuffer(postings, np.uint32).reshape(-1, 2) for postings in found if postings]
+        found = [self._postings.of(self._numbers[term]) for term in terms if term in self._numbers]
+        pairs = [postings for postings in found if len(postings)]
         if not pairs:
             return np.zeros(0, np.intp), np.zeros(0)
         slots = np.concatenate([pair[:, 0] for pair in pairs]).astype(np.intp)
@@ -134,19 +129,3 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
             self._lengths = np.pad(self._lengths, (0, max(missing, len(self._lengths) // 8)))
         self._lengths[slots] = lengths
         self._total_length += int(lengths.sum())
-
-    def _append_postings(self, numbers: NDArray[np.uint32], postings: NDArray[np.uint32]) -> None:
-        order = np.argsort(numbers)
-        numbers = numbers[order]
-        sorted_postings = memoryview(postings[order].tobytes())
-        starts = np.flatnonzero(np.diff(numbers, prepend=0))
-        places = np.append(starts, len(numbers)) * (2 * FREQUENCIES_DTYPE.itemsize)
-        for number, (start, end) in zip(numbers[starts].tolist(), pairwise(places.tolist()), strict=True):
-            self._postings[number].frombytes(sorted_postings[start:end])
-
-
-def _remove_posting(postings: "array[int]", slot: int) -> None:
-    place = 2 * int(np.flatnonzero(np.frombuffer(postings, np.uint32)[::2] == slot)[0])
-    # The order within postings means nothing, so the last one fills the gap.
-    postings[place : place + 2] = postings[-2:]
-    del postings[-2:]

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -57,19 +57,21 @@ class Storage:
     def __init__(self, folder: Path, *, model: ModelVersion, dimension: int, busy_timeout_s: float) -> None:
         self._path = create_file(folder)
         self._dimension = dimension
-        self._writer = connect(self._path, busy_timeout_s=busy_timeout_s)
-        try:
+        with ExitStack() as opened:
+            self._writer = opened.enter_context(closing(connect(self._path, busy_timeout_s=busy_timeout_s)))
             ensure_schema(self._writer, model, dimension)
-            self._reader = connect(self._path, busy_timeout_s=busy_timeout_s)
-        except BaseException:
-            self._writer.close()
-            raise
+            self._reader = opened.enter_context(closing(connect(self._path, busy_timeout_s=busy_timeout_s)))
+            self._watcher = opened.enter_context(closing(connect(self._path, busy_timeout_s=busy_timeout_s)))
+            with explained_errors():
+                self._watcher.execute("PRAGMA busy_timeout = 0")
+            opened.pop_all()
         self._reading = threading.Lock()
 
     def close(self) -> None:
         """Closes the file."""
         with self._reader_alone() as reader:
             reader.close()
+            self._watcher.close()
             self._writer.close()
 
     def write(self, articles: Sequence[ArticleToIndex]) -> list[WriteOutcome]:
@@ -153,6 +155,11 @@ class Storage:
         """A number that changes whenever this or another process has written to the file."""
         with self._reader_alone() as reader:
             return int(reader.execute("PRAGMA data_version").fetchone()[0])
+
+    def generation(self) -> int:
+        """As `data_version`, by a connection of its own: takes microseconds and waits for nobody. For one thread."""
+        with explained_errors():
+            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
 
     def changes_since(self, change: int, *, known_terms: int, limit: int) -> Changes:
         """As `read_changes`."""

@@ -121,36 +121,37 @@ class WorkingSet:
             self._free.append(slot)
 
     def _fill_slots(self, articles: Sequence[ChangedArticle], vectors: Embedding) -> None:
-        slots = [self._slot_for(article.id) for article in articles]
+        # A column at a time: whoever starts a search waits until all articles are in.
+        slots = self._slots_for([article.id for article in articles])
         self._vectors.reserve(len(self._ids))
         self._columns.reserve(len(self._ids))
-        self._vectors.put(np.array(slots, np.intp), vectors)
+        places = np.array(slots, np.intp)
+        self._vectors.put(places, vectors)
         for slot, article in zip(slots, articles, strict=True):
             self._originals[slot] = article.duplicate_of
-            self._columns.put(
-                slot,
-                source=article.source,
-                language=article.language,
-                category=article.category,
-                published=article.published,
-            )
+        self._columns.put(
+            places,
+            sources=[article.source for article in articles],
+            languages=[article.language for article in articles],
+            categories=[article.category for article in articles],
+            published=[article.published for article in articles],
+        )
         self._lexical.put(
             [(slot, article.frequencies) for slot, article in zip(slots, articles, strict=True)]
         )
 
-    def _slot_for(self, article_id: str) -> int:
-        slot = self._slot_of.get(article_id)
-        if slot is not None:
-            return slot
-        if self._free:
-            slot = self._free.pop()
+    def _slots_for(self, ids: Sequence[str]) -> list[int]:
+        """Slots of distinct articles; new ones take those that are free first."""
+        new = [article_id for article_id in ids if article_id not in self._slot_of]
+        slots = [self._free.pop() for _ in new[: len(self._free)]]
+        for article_id, slot in zip(new, slots, strict=False):
             self._ids[slot] = article_id
-        else:
-            slot = len(self._ids)
-            self._ids.append(article_id)
-            self._originals.append(None)
-        self._slot_of[article_id] = slot
-        return slot
+        added = new[len(slots) :]
+        slots += range(len(self._ids), len(self._ids) + len(added))
+        self._ids += added
+        self._originals += [None] * len(added)
+        self._slot_of.update(zip(new, slots, strict=True))
+        return [self._slot_of[article_id] for article_id in ids]
 
     def _ranked(
         self, slots: NDArray[np.intp], scores: NDArray[np.float64], depth: int

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gistwire_models.deferred_pattern import deferred_pattern
+
 from gistwire_server.numerals import find_numbers
 from gistwire_server.text_overlap import CJK, content_terms, normalize
 
@@ -13,25 +15,25 @@ _REACH = 48
 _EXACT_BELOW = 1000
 """Whole numbers below this are counted, not rounded."""
 
-_UNIT = re.compile(r"[-\s]*(?:%|pct\b|per\s?cent\b|percent\b|percentage\b|个?百分点)", re.IGNORECASE)
-_CURRENCY = re.compile(r"[$€£¥]\s*$")
-_APPROXIMATE = re.compile(
+_UNIT = deferred_pattern(r"[-\s]*(?:%|pct\b|per\s?cent\b|percent\b|percentage\b|个?百分点)", re.IGNORECASE)
+_CURRENCY = deferred_pattern(r"[$€£¥]\s*$")
+_APPROXIMATE = deferred_pattern(
     r"""\b(?:about|around|nearly|almost|roughly|approximately|some|up\sto|as\smany\sas|as\smuch\sas|more\sthan|over
         |at\sleast|at\smost|less\sthan|fewer\sthan|under|below|above|between|from|an?\sestimated|maybe|perhaps
         |further|additional|another|extra)\s*[$€£¥]?\s*$
       | (?:约|大约|近|将近|超过|逾|至少|最多|不到|不足|高达|多达|左右|又|再|另)\s*$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_APPROXIMATE_AFTER = re.compile(
+_APPROXIMATE_AFTER = deferred_pattern(
     r"\s*(?:or\s(?:so|more|less|fewer)\b|-?plus\b|\+|多|余|左右|以上|以下)", re.IGNORECASE
 )
 # A number that is a part of another: of a range, a score, a date, a time, a fraction.
-_JOINED_BEFORE = re.compile(r"[\d.][-–/:]\s*$|\b(?:to|and|or)\s+$|[至到]\s*$", re.IGNORECASE)
-_JOINED_AFTER = re.compile(
+_JOINED_BEFORE = deferred_pattern(r"[\d.][-–/:]\s*$|\b(?:to|and|or)\s+$|[至到]\s*$", re.IGNORECASE)
+_JOINED_AFTER = deferred_pattern(
     r"\s*[-–/:]\s*[\d$€£]|\s+(?:to|or)\s+[$€£]?\d|[至到]\d|[-–]?(?:st|nd|rd|th)\b|(?:月|日|号|时|点|届)",
     re.IGNORECASE,
 )
-_CJK = re.compile(f"[{CJK}]")
+_CJK = deferred_pattern(f"[{CJK}]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from gistwire_models.article_sentences import is_dependent
+from gistwire_models.deferred_pattern import deferred_pattern
 from gistwire_models.shortening import shorten
 
 from gistwire_server.text_overlap import CJK
@@ -11,7 +12,7 @@ from gistwire_server.text_overlap import CJK
 _MAX_WIDTH = 320
 """Longest sentence of a digest, in letters, an ideograph counting as two: about fifty words."""
 
-_CONNECTIVE = re.compile(
+_CONNECTIVE = deferred_pattern(
     r"""(?:but|and|yet|however|meanwhile|instead|still|also|in\ addition|moreover|furthermore|separately|besides)
             \ ?,\ *
       | (?:but|and|yet|meanwhile)\ +(?=(?-i:[A-Z\d])|["“'‘]|the\b|an?\b)
@@ -21,13 +22,13 @@ _CONNECTIVE = re.compile(
 )
 """What only joins a sentence to the one before. "But" without a comma is followed by what begins a clause."""
 
-_DANGLING_SPEAKER = re.compile(
+_DANGLING_SPEAKER = deferred_pattern(
     r"""[,，]["”]?\ (?:he|she|they|it)\ (?:also\ )?(?:said|says|added|told|noted|wrote|explained|warned|stated)\b
       | [,，]["”]?\ (?:said|added)\ (?:he|she|they)\b
       | [，。](?:他|她|他们|她们)(?:说|表示|指出|补充|强调|透露|称)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_CJK = re.compile(f"[{CJK}]")
+_CJK = deferred_pattern(f"[{CJK}]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Place:
         self._began = clock()
         self._writing_s = 0.0
         self._generated = False
+        self._told_again = False
         self.step = step
         self.cost = cost
         self.in_use = in_use
@@ -46,6 +47,10 @@ class Place:
         if isinstance(event, events_pb2.Summary) and not event.stored:
             self._generated = True
 
+    def tells_again(self) -> None:
+        """Takes note that the call is given an answer that was kept, which takes hardly any time."""
+        self._told_again = True
+
     @contextmanager
     def writing(self, event: object) -> Iterator[None]:
         """Encloses the writing of an event to the reader, whose slowness is not the server's."""
@@ -62,4 +67,5 @@ class Place:
 
     def kind(self, rpc: str) -> str:
         """Names calls that take about as long for a unit of cost."""
-        return f"{rpc}/{self.step.name}/{'written' if self._generated else 'read'}"
+        made = "written" if self._generated else "read"
+        return f"{rpc}/{self.step.name}/{'told again' if self._told_again else made}"

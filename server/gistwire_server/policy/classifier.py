@@ -1,7 +1,6 @@
 """A deployment's own judgement of texts: `SummaryClassifier`, loaded by `load_classifier`, asked by `ask`."""
 
 import asyncio
-from importlib.metadata import entry_points
 from typing import Protocol
 
 import structlog
@@ -37,6 +36,9 @@ def load_classifier(name: str) -> SummaryClassifier:
     Raises:
         ConfigurationError: there is none of this name, or it cannot be made.
     """
+    # Servers without a classifier do without the imports.
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
     found = entry_points(group=ENTRY_POINT_GROUP)
     if name not in found.names:
         known = ", ".join(sorted(found.names)) or "none"

@@ -1,7 +1,8 @@
 """Whether digits are a payment card's, an account's or a person's: check digits and ranges, as pure functions."""
 
-import re
 from datetime import date
+
+from gistwire_models.deferred_pattern import deferred_pattern
 
 # Length of an IBAN by country (SWIFT, "IBAN Registry", release 99).
 _IBAN_LENGTHS = {
@@ -15,7 +16,7 @@ _IBAN_LENGTHS = {
 }  # fmt: skip
 
 # First digits and lengths of the great card schemes (ISO/IEC 7812-1; the schemes' own publications).
-_CARD = re.compile(
+_CARD = deferred_pattern(
     r"4\d{12}(?:\d{3}){0,2}"  # Visa
     r"|(?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}"  # Mastercard
     r"|3[47]\d{13}"  # American Express

@@ -8,8 +8,9 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
-from phonenumbers import SUPPORTED_REGIONS, Leniency, PhoneNumberMatcher
+from gistwire_models.deferred_pattern import deferred_pattern
 
+from gistwire_server.policy.config import PolicyConfig
 from gistwire_server.policy.national_ids import (
     iban_length,
     is_chinese_resident_number,
@@ -22,16 +23,17 @@ from gistwire_server.policy.plain_characters import plain
 from gistwire_server.policy.rules import Finding
 
 # What numbers in groups consist of. All that a rule looks at is one such run, and one character around it.
-_RUN = re.compile(r"[+(0-9][0-9+() ./-]*")
-_LAST_RUN = re.compile(r"[+(0-9][0-9+() ./-]*\Z")
+_RUN = deferred_pattern(r"[+(0-9][0-9+() ./-]*")
+_LAST_RUN = deferred_pattern(r"[+(0-9][0-9+() ./-]*\Z")
 
-_CARD = re.compile(r"(?<![\w+/.-])\d(?:[ -]?\d){12,18}(?![\w/-]|\.\d)", re.ASCII)
-_CARD_GROUPS = re.compile(r"\d{4}([ -]?)(?:\d{4}\1){2,3}\d{1,4}|\d{4}([ -])\d{6}\2\d{4,5}|\d{13,19}")
-_SOCIAL_SECURITY = re.compile(r"(?<![\w+/.-])(\d{3})-(\d{2})-(\d{4})(?![\w/-]|\.\d)", re.ASCII)
+_CARD = deferred_pattern(r"(?<![\w+/.-])\d(?:[ -]?\d){12,18}(?![\w/-]|\.\d)", re.ASCII)
+_CARD_GROUPS = deferred_pattern(r"\d{4}([ -]?)(?:\d{4}\1){2,3}\d{1,4}|\d{4}([ -])\d{6}\2\d{4,5}|\d{13,19}")
+_SOCIAL_SECURITY = deferred_pattern(r"(?<![\w+/.-])(\d{3})-(\d{2})-(\d{4})(?![\w/-]|\.\d)", re.ASCII)
 
 _FEWEST_PHONE_DIGITS = 7
+_DEFAULT_REGIONS = PolicyConfig().phone_regions
 
-_LETTERED = re.compile(
+_LETTERED = deferred_pattern(
     r"""(?<![A-Za-z0-9]) (?:
         (?P<resident> [1-9]\d{5}(?:18|19|20)\d{9}[\dXx] )
       | (?P<dni> \d{8} ) -? (?P<letter> [A-Z] )
@@ -39,12 +41,14 @@ _LETTERED = re.compile(
     ) (?![A-Za-z0-9])""",
     re.VERBOSE | re.ASCII,
 )
-_LETTERED_PREFIX = re.compile(
+_LETTERED_PREFIX = deferred_pattern(
     r"(?<![A-Za-z0-9])(?:\d{1,18}-?[A-Za-z]?|[A-Z]{1,2} ?(?:\d ?){0,6}[A-D]?)\Z", re.ASCII
 )
 
-_IBAN_BEGIN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?=[ -]?[A-Z0-9])", re.ASCII)
-_IBAN_PREFIX = re.compile(r"(?<![A-Za-z0-9])[A-Z]{1,2}(?:\d{1,2}(?:[ -]?[A-Z0-9]){0,32}[ -]?)?\Z", re.ASCII)
+_IBAN_BEGIN = deferred_pattern(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?=[ -]?[A-Z0-9])", re.ASCII)
+_IBAN_PREFIX = deferred_pattern(
+    r"(?<![A-Za-z0-9])[A-Z]{1,2}(?:\d{1,2}(?:[ -]?[A-Z0-9]){0,32}[ -]?)?\Z", re.ASCII
+)
 
 
 class NumberRule:
@@ -136,6 +140,9 @@ class IbanRule:
 @lru_cache(maxsize=1_024)
 def _phones(part: str, regions: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """Places of telephone numbers. They are kept: a draft is read again with each word, and a number takes 1 ms."""
+    # Most texts have none, and do without the imports.
+    from phonenumbers import Leniency, PhoneNumberMatcher  # noqa: PLC0415
+
     return tuple(
         (phone.start, phone.end)
         for region in regions
@@ -147,7 +154,12 @@ def _phones(part: str, regions: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
 
 def unknown_regions(regions: Sequence[str]) -> list[str]:
     """Which of these are no regions of telephone numbers."""
-    return [each for each in regions if each not in SUPPORTED_REGIONS]
+    unusual = [each for each in regions if each not in _DEFAULT_REGIONS]
+    if not unusual:
+        return []
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415
+
+    return [each for each in unusual if each not in SUPPORTED_REGIONS]
 
 
 def _is_identity_number(match: re.Match[str]) -> bool:

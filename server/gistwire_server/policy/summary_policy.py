@@ -117,6 +117,11 @@ class SummaryPolicy:
         """Whether drafts may be streamed: a classifier judges whole texts only."""
         return self._classifier is None
 
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether it says the same of a text each time: a classifier may fail, or know better by now."""
+        return self._classifier is None
+
     def evidence(self, article: Article) -> Evidence:
         """What of an article may be summarized. CPU work of some milliseconds for a long one: call it in a thread."""
         headline, body, left_out = article.headline, article.body, 0

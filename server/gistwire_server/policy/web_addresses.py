@@ -2,20 +2,22 @@
 
 import re
 
+from gistwire_models.deferred_pattern import deferred_pattern
+
 from gistwire_server.policy.plain_characters import plain
 from gistwire_server.policy.rules import Finding
 
 # Addresses have no white space, and Chinese may follow one without any. All that a rule looks at is one such run.
-_RUN = re.compile(r"[!-~]+")
-_LAST_RUN = re.compile(r"[!-~]+\Z")
+_RUN = deferred_pattern(r"[!-~]+")
+_LAST_RUN = deferred_pattern(r"[!-~]+\Z")
 
 # Lengths of the parts as in RFC 5321, section 4.5.3.1.
-_EMAIL = re.compile(
+_EMAIL = deferred_pattern(
     r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?\.[A-Za-z]{2,24}"
 )
 
 # "Amazon.com said" names a company; a path after it, a scheme or "www." makes an address.
-_WEB_ADDRESS = re.compile(
+_WEB_ADDRESS = deferred_pattern(
     r"""[a-z][a-z0-9+.-]{1,20}://[!-~]*
       | (?:javascript|vbscript):[!-~]+
       | data:[a-z]{2,20}/[a-z0-9.+-]{1,60}[;,][!-~]*

@@ -1,21 +1,28 @@
 """SearchService: validates, opens the pipeline or the watch, writes events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import grpc
 from gistwire.v1 import events_pb2, search_pb2, search_pb2_grpc
 
 from gistwire_server.article_feed import ArticleFeeds
-from gistwire_server.calls import Calls
+from gistwire_server.calls import Call, Calls
 from gistwire_server.config import ServerConfig
+from gistwire_server.engines import Engines
 from gistwire_server.overload.admission import AdmissionController
+from gistwire_server.overload.place import Place
 from gistwire_server.overload.places import Places
 from gistwire_server.overload.stepping_down import costs_of_search, search_at
+from gistwire_server.paging import Page
 from gistwire_server.pipeline import SearchEvent, search_events
+from gistwire_server.plan import SearchPlan
 from gistwire_server.services.streaming import numbered_responses
 from gistwire_server.validation import plan_search, plan_stream_search, plan_watch
-from gistwire_server.watch import WatchUpdate, watch_events
+
+if TYPE_CHECKING:
+    from gistwire_server.watch import WatchUpdate
 
 
 class SearchService(search_pb2_grpc.SearchServiceServicer):
@@ -42,8 +49,7 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
             async with self._admission.admit(
                 call, costs_of_search(plan), deadline_s=plan.deadline_s
             ) as place:
-                plan = search_at(plan, place)
-                events = search_events(plan, engines, request_id=call.request_id)
+                events = _events(plan, engines, call, place)
                 async with aclosing(numbered_responses(events, envelope, call, place)) as responses:
                     async for response in responses:
                         yield response
@@ -63,11 +69,8 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
             async with self._admission.admit(
                 call, costs_of_search(plan), deadline_s=plan.deadline_s
             ) as place:
-                plan = search_at(plan, place)
                 response = _PageOfResults()
-                async with aclosing(
-                    search_events(plan, engines, request_id=call.request_id, page=page)
-                ) as events:
+                async with aclosing(_events(plan, engines, call, place, page)) as events:
                     async for event in events:
                         call.observation.sends(event)
                         place.sends(event)
@@ -80,6 +83,9 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
         context: grpc.aio.ServicerContext[search_pb2.WatchRequest, search_pb2.WatchResponse],
     ) -> AsyncIterator[search_pb2.WatchResponse]:
         """Streams past hits, and new ones as long as the client stays."""
+        # Searches do without the imports.
+        from gistwire_server.watch import watch_events  # noqa: PLC0415
+
         async with self._calls.handle(context, "Watch") as call:
             plan = plan_watch(request, self._config, context.time_remaining())
             engines = await self._calls.engines(call)
@@ -96,6 +102,25 @@ class SearchService(search_pb2_grpc.SearchServiceServicer):
                     sequence += 1
                     call.observation.sends(update.event)
                     yield watch_envelope(sequence, update)
+
+
+def _events(
+    plan: SearchPlan, engines: Engines, call: Call, place: Place, page: Page | None = None
+) -> AsyncGenerator[SearchEvent, None]:
+    """The events of a search that has its place."""
+
+    def note() -> None:
+        call.observation.tells_again()
+        place.tells_again()
+
+    return search_events(
+        search_at(plan, place),
+        engines,
+        request_id=call.request_id,
+        page=page,
+        asked=plan,
+        when_told_again=note,
+    )
 
 
 def envelope(sequence: int, event: SearchEvent) -> search_pb2.StreamSearchResponse:
@@ -119,7 +144,7 @@ def envelope(sequence: int, event: SearchEvent) -> search_pb2.StreamSearchRespon
             return search_pb2.StreamSearchResponse(sequence=sequence, completed=event)
 
 
-def watch_envelope(sequence: int, update: WatchUpdate) -> search_pb2.WatchResponse:
+def watch_envelope(sequence: int, update: "WatchUpdate") -> search_pb2.WatchResponse:
     """Puts an event of a watch into its envelope."""
     response = search_pb2.WatchResponse(sequence=sequence, resume_token=update.resume_token)
     match update.event:

@@ -142,6 +142,12 @@ class ServerMetrics:
         self.without_hits = Counter(
             "gistwire_answers_without_hits", "Calls that found nothing.", ("rpc",), registry=registry
         )
+        self.told_again = Counter(
+            "gistwire_answers_told_again",
+            "Calls whose answer was kept from one before.",
+            ("rpc",),
+            registry=registry,
+        )
         self.stage_seconds = Histogram(
             "gistwire_stage_duration_seconds",
             "Time of each pass through a stage, of those of a hit as well as of those of a call.",

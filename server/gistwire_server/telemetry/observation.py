@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 from gistwire.v1 import article_pb2, events_pb2, summary_pb2, topic_pb2
@@ -13,7 +14,9 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from gistwire_server.errors import status_of
-from gistwire_server.telemetry.metrics import ServerMetrics
+
+if TYPE_CHECKING:
+    from gistwire_server.telemetry.metrics import ServerMetrics
 
 _FIRST_HITS = (events_pb2.Hits, topic_pb2.Topic)
 _FIRST_TEXTS = (
@@ -43,7 +46,7 @@ class CallObservation:
         metrics: where its figures go.
     """
 
-    def __init__(self, rpc: str, metrics: ServerMetrics) -> None:
+    def __init__(self, rpc: str, metrics: "ServerMetrics") -> None:
         self._rpc = rpc
         self._metrics = metrics
         self._began = time.monotonic()
@@ -59,6 +62,11 @@ class CallObservation:
         """Takes note of whose articles it is about."""
         self._metrics.tenant_calls.labels(tenant).inc()
         trace.get_current_span().set_attribute("gistwire.tenant", tenant)
+
+    def tells_again(self) -> None:
+        """Takes note that its answer is one that was kept."""
+        self._metrics.told_again.labels(self._rpc).inc()
+        trace.get_current_span().set_attribute("gistwire.told_again", True)
 
     def sends(self, event: Message) -> None:
         """Takes note of an event that it sends, or gathers for its answer."""
@@ -97,7 +105,7 @@ class CallObservation:
 class CallObserver:
     """Observes the calls of a server."""
 
-    def __init__(self, metrics: ServerMetrics) -> None:
+    def __init__(self, metrics: "ServerMetrics") -> None:
         self._metrics = metrics
 
     @asynccontextmanager

@@ -253,6 +253,21 @@ async def test_another_process_writes_while_this_one_reads(tmp_path: Path) -> No
     await index.close()
 
 
+async def test_generation_stands_while_nothing_is_written(tmp_path: Path) -> None:
+    index, other = await open_index(tmp_path), await open_index(tmp_path)
+    await index.write([to_index("a")])
+    generation = await index.generation()
+    assert await index.write([to_index("a")]) == [WriteOutcome.UNCHANGED]
+    assert await index.delete(["none"]) == [False]
+    await lexical(index, "harbour")
+    await index.get(["a"])
+    assert await index.generation() == generation
+    await other.delete(["a"])
+    assert await index.generation() != generation
+    await index.close()
+    await other.close()
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_killed_process_loses_nothing_acknowledged(tmp_path: Path, seed: int) -> None:
     acknowledged: list[str] = []

@@ -24,14 +24,15 @@ from tests.indexer.filter_strategies import ARTICLES, FILTERS
 def test_mask_equals_matches(articles: list[Article], node: Filter) -> None:
     columns = FilterColumns()
     columns.reserve(len(articles))
-    for slot, article in enumerate(articles):
-        columns.put(
-            slot,
-            source=article.source,
-            language=article.language,
-            category=article.category,
-            published=None if article.published is None else to_microseconds(article.published),
-        )
+    columns.put(
+        np.arange(len(articles)),
+        sources=[article.source for article in articles],
+        languages=[article.language for article in articles],
+        categories=[article.category for article in articles],
+        published=[
+            None if article.published is None else to_microseconds(article.published) for article in articles
+        ],
+    )
     assert columns.mask(node, len(articles)).tolist() == [node.matches(article) for article in articles]
 
 

@@ -1,6 +1,7 @@
 """The policy in a search: what is masked, replaced or refused of what is shown, and what is told of it."""
 
 import asyncio
+import importlib.metadata
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, EntryPoints
 
@@ -216,7 +217,7 @@ async def test_a_reader_who_leaves_is_no_failure_of_the_classifier() -> None:
 
 def test_a_classifier_is_an_entry_point_of_an_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("calm", f"{__name__}:ScriptedClassifier", classifier_module.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(classifier_module, "entry_points", lambda group: EntryPoints([point]))
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: EntryPoints([point]))
     assert not open_policy(PolicyConfig(classifier="calm")).streams_drafts
     with pytest.raises(ConfigurationError, match=r"'os:system'.*calm"):
         open_policy(PolicyConfig(classifier="os:system"))
@@ -224,7 +225,7 @@ def test_a_classifier_is_an_entry_point_of_an_installed_package(monkeypatch: pyt
 
 def test_a_classifier_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("gone", "no_such_module:Classifier", classifier_module.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(classifier_module, "entry_points", lambda group: EntryPoints([point]))
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: EntryPoints([point]))
     with pytest.raises(ConfigurationError, match="'gone' cannot be loaded"):
         open_policy(PolicyConfig(classifier="gone"))
 

@@ -48,6 +48,18 @@ async def test_stored_summaries_are_told_from_written_ones(observed: Observed) -
         assert counted == 2
 
 
+async def test_answers_that_are_told_again_are_counted(observed: Observed) -> None:
+    spec = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.STORED)
+    for _ in range(3):
+        _ = [event async for event in observed.client.stream_search("harbour strike", top_k=2, summary=spec)]
+    assert await observed.sample("gistwire_answers_told_again_total", rpc="StreamSearch") == 2
+    # Another service of the same tenant, and the same search.
+    await observed.client.search("harbour strike", page_size=2, summary=spec)
+    assert await observed.sample("gistwire_answers_told_again_total", rpc="Search") is None
+    await observed.client.search("harbour strike", page_size=2, summary=spec)
+    assert await observed.sample("gistwire_answers_told_again_total", rpc="Search") == 1
+
+
 async def test_a_hit_that_fails_and_an_answer_without_hits_are_counted(observed: Observed) -> None:
     observed.bench.summarizer.scripts = {
         f"a{place}": SummaryScript(failure=KeyError("x")) for place in range(8)
