@@ -13,9 +13,7 @@ from benchmarks.ingest import measure_ingest
 from benchmarks.load.command import load
 from benchmarks.machine import quiet_log
 from benchmarks.observed_run import observe_run
-from benchmarks.peers.comparison import PeersOptions, measure_peers
-from benchmarks.peers.errors import PeersError
-from benchmarks.peers.systems import SYSTEMS, chosen
+from benchmarks.peers.command import peers
 from benchmarks.policy import measure_policy
 from benchmarks.quality import measure_quality
 from benchmarks.recommendation import measure_recommendation
@@ -23,6 +21,11 @@ from benchmarks.speed import measure_speed
 from benchmarks.startup import measure_startup
 from benchmarks.topics import measure_topics
 from benchmarks.triton import measure_triton
+
+
+def _examples(*arguments: str) -> str:
+    """The end of a command's help: calls of it, one a line, which click leaves so behind the character U+0008."""
+    return "\n".join(["\b", "Examples:", *(f"  python -m benchmarks {each}" for each in arguments)])
 
 
 @click.group()
@@ -34,93 +37,81 @@ def main() -> None:
 main.add_command(load)
 main.add_command(capacity)
 main.add_command(guard)
+main.add_command(peers)
 
 
-@main.command()
+@main.command(epilog=_examples("speed", "speed --articles 7600 --articles 100000 agnews.jsonl.gz"))
 @click.option(
     "--articles", "sizes", type=int, multiple=True, default=(7_600,), help="Size of the corpus; repeatable."
 )
 @click.option("--searches", type=click.IntRange(2), default=200, help="Searches for each figure.")
 @click.argument("sources", nargs=-1)
 def speed(sizes: tuple[int, ...], searches: int, sources: tuple[str, ...]) -> None:
-    r"""Ingest rate, memory, and times of searches.
+    """Ingest rate, memory, and times of searches.
 
     SOURCES are files of articles as `gistwire ingest` takes them; without any, the sample corpus.
-
-    \b
-    Examples:
-      python -m benchmarks speed
-      python -m benchmarks speed --articles 7600 --articles 100000 agnews.jsonl.gz
     """
     measure_speed(sizes, sources, searches)
 
 
-@main.command()
+@main.command(epilog=_examples("startup agnews.jsonl.gz"))
 @click.option(
     "--runs", type=click.IntRange(2), default=10, show_default=True, help="Processes for each figure."
 )
 @click.argument("sources", nargs=-1)
 def startup(runs: int, sources: tuple[str, ...]) -> None:
-    r"""From the shell prompt to the first hit of `gistwire search`, with no server running.
+    """From the shell prompt to the first hit of `gistwire search`, with no server running.
 
     SOURCES are files of articles as `gistwire ingest` takes them; without any, the sample corpus.
-
-    \b
-    Examples:
-      python -m benchmarks startup agnews.jsonl.gz
     """
     measure_startup(sources, runs=runs)
 
 
-@main.command()
+@main.command(epilog=_examples("policy agnews.jsonl.gz reuters.jsonl.gz"))
 @click.argument("sources", nargs=-1)
 def policy(sources: tuple[str, ...]) -> None:
-    r"""What the default policy of summaries finds in real news, where there is next to nothing to find.
+    """What the default policy of summaries finds in real news, where there is next to nothing to find.
 
     SOURCES are files of articles as `gistwire ingest` takes them; without any, the sample corpus.
-
-    \b
-    Examples:
-      python -m benchmarks policy agnews.jsonl.gz reuters.jsonl.gz
     """
     measure_policy(sources)
 
 
-@main.command()
+@main.command(epilog=_examples("quality", "quality agnews.jsonl.gz reuters.jsonl.gz"))
 @click.argument("sources", nargs=-1)
 def quality(sources: tuple[str, ...]) -> None:
-    r"""Quality of retrieval and ranking, by weights.
+    """Quality of retrieval and ranking, by weights.
 
     The judged queries of the sample corpus are always measured; of SOURCES, files of articles, known items
     (headline to body) are searched as well.
-
-    \b
-    Examples:
-      python -m benchmarks quality
-      python -m benchmarks quality agnews.jsonl.gz reuters.jsonl.gz
     """
     measure_quality(sources)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "recommendation huffpost.jsonl.gz agnews.jsonl.gz",
+        "recommendation --tune --readers 400 huffpost.jsonl.gz",
+    )
+)
 @click.option("--articles", type=click.IntRange(1_000), default=10_000, show_default=True, help="The latest.")
 @click.option("--readers", type=click.IntRange(20), default=200, show_default=True, help="Of each kind.")
 @click.option("--tune", is_flag=True, help="Also a table of weights, on 30 % of the readers.")
 @click.argument("sources", nargs=-1, required=True)
 def recommendation(*, articles: int, readers: int, tune: bool, sources: tuple[str, ...]) -> None:
-    r"""Recommendations for simulated readers, against simpler ways, and their time.
+    """Recommendations for simulated readers, against simpler ways, and their time.
 
     SOURCES are files of articles with categories.
-
-    \b
-    Examples:
-      python -m benchmarks recommendation huffpost.jsonl.gz agnews.jsonl.gz
-      python -m benchmarks recommendation --tune --readers 400 huffpost.jsonl.gz
     """
     measure_recommendation(sources, articles=articles, readers=readers, tune=tune)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "growth --url http://127.0.0.1:9200",
+        "growth --articles 10000 --articles 100000 agnews.jsonl.gz huffpost.jsonl.gz",
+    )
+)
 @click.option("--url", default="http://127.0.0.1:9200", show_default=True, help="Address of the cluster.")
 @click.option("--prefix", default="gistwire-bench", show_default=True, help="Prefix of the indices' names.")
 @click.option(
@@ -137,17 +128,13 @@ def recommendation(*, articles: int, readers: int, tune: bool, sources: tuple[st
 def growth(
     *, url: str, prefix: str, sizes: tuple[int, ...], searches: int, keep: bool, sources: tuple[str, ...]
 ) -> None:
-    r"""First-hit times and recall of an Elasticsearch index as it grows.
-
-    \b
-    Examples:
-      python -m benchmarks growth --url http://127.0.0.1:9200
-      python -m benchmarks growth --articles 10000 --articles 100000 agnews.jsonl.gz huffpost.jsonl.gz
-    """
+    """First-hit times and recall of an Elasticsearch index as it grows."""
     measure_growth(url, prefix, sizes, sources, searches, keep=keep)
 
 
-@main.command()
+@main.command(
+    epilog=_examples("ingest", "ingest --index elasticsearch --url http://127.0.0.1:9200 --articles 20000")
+)
 @click.option("--index", type=click.Choice(["embedded", "elasticsearch"]), default="embedded")
 @click.option("--url", default="http://127.0.0.1:9200", show_default=True, help="Address of the cluster.")
 @click.option("--articles", type=click.IntRange(100), default=2_000, show_default=True, help="How many.")
@@ -160,29 +147,24 @@ def growth(
 )
 @click.argument("sources", nargs=-1)
 def ingest(index: str, url: str, articles: int, visibility: str, sources: tuple[str, ...]) -> None:
-    r"""Ingest through a server, against raw encoding and raw bulk writes.
-
-    \b
-    Examples:
-      python -m benchmarks ingest
-      python -m benchmarks ingest --index elasticsearch --url http://127.0.0.1:9200 --articles 20000
-    """
+    """Ingest through a server, against raw encoding and raw bulk writes."""
     measure_ingest(index=index, url=url, articles=articles, visibility=visibility, sources=sources)
 
 
-@main.command()
+@main.command(epilog=_examples("topics agnews.jsonl.gz huffpost.jsonl.gz inshorts.jsonl.gz reuters.jsonl.gz"))
 @click.argument("sources", nargs=-1)
 def topics(sources: tuple[str, ...]) -> None:
-    r"""Categories on test splits, story clustering against a baseline and the truth, its updates, and its speed.
-
-    \b
-    Examples:
-      python -m benchmarks topics agnews.jsonl.gz huffpost.jsonl.gz inshorts.jsonl.gz reuters.jsonl.gz
-    """
+    """Categories on test splits, story clustering against a baseline and the truth, its updates, and its speed."""
     measure_topics(sources)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "triton",
+        "triton --engine-cores 1 --concurrency 8",
+        "triton --target 127.0.0.1:8001 --concurrency 8 agnews.jsonl.gz",
+    )
+)
 @click.option("--target", help="HOST:PORT of a Triton server's gRPC service.  [default: one is started]")
 @click.option("--metrics-url", help="Its metrics, with --target.")
 @click.option(
@@ -209,14 +191,7 @@ def triton(
     engine_cores: int | None,
     sources: tuple[str, ...],
 ) -> None:
-    r"""Summaries by the raw engine, in this process, through Triton, and through the whole service.
-
-    \b
-    Examples:
-      python -m benchmarks triton
-      python -m benchmarks triton --engine-cores 1 --concurrency 8
-      python -m benchmarks triton --target 127.0.0.1:8001 --concurrency 8 agnews.jsonl.gz
-    """
+    """Summaries by the raw engine, in this process, through Triton, and through the whole service."""
     if engine_cores is not None and (target is not None or engine_cores >= available_cores()):
         raise click.UsageError("--engine-cores: of a server that is started here, and fewer than there are")
     measure_triton(
@@ -229,108 +204,27 @@ def triton(
     )
 
 
-@main.command()
+@main.command(epilog=_examples("digests", "digests agnews.jsonl.gz reuters.jsonl.gz"))
 @click.argument("sources", nargs=-1)
 def digests(sources: tuple[str, ...]) -> None:
-    r"""Digests: citations that hold, repetition, coverage, false alarms, and times beside a search's.
+    """Digests: citations that hold, repetition, coverage, false alarms, and times beside a search's.
 
     The judged queries of the sample corpus are always measured; of SOURCES, files of articles, the first 3,000
     articles: headlines as queries, and groups of articles on one story.
-
-    \b
-    Examples:
-      python -m benchmarks digests
-      python -m benchmarks digests agnews.jsonl.gz reuters.jsonl.gz
     """
     measure_digests(sources)
 
 
-@main.command()
-@click.option("--articles", type=click.IntRange(200), default=7_600, show_default=True, help="At most.")
-@click.option(
-    "--searches", type=click.IntRange(2), default=20, show_default=True, help="Of each system, one at a time."
-)
-@click.option(
-    "--busy-searches", type=click.IntRange(2), default=24, show_default=True, help="Several at a time."
-)
-@click.option("--concurrency", type=click.IntRange(2), default=8, show_default=True, help="So many.")
-@click.option("--threads", type=click.IntRange(1), help="Cores for each system.  [default: all]")
-@click.option(
-    "--system",
-    "names",
-    type=click.Choice([each.name for each in SYSTEMS]),
-    multiple=True,
-    help="Compared with ours; repeatable.  [default: all]",
-)
-@click.option(
-    "--elasticsearch-url", help="A cluster for haystack with Elasticsearch, which is else left out."
-)
-@click.option(
-    "--keep",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder where indexes remain for a later run.",
-)
-@click.option(
-    "--report", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables and pictures."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.argument("sources", nargs=-1)
-def peers(
-    *,
-    articles: int,
-    searches: int,
-    busy_searches: int,
-    concurrency: int,
-    threads: int | None,
-    names: tuple[str, ...],
-    elasticsearch_url: str | None,
-    keep: Path | None,
-    report: Path | None,
-    as_json: bool,
-    sources: tuple[str, ...],
-) -> None:
-    r"""Gistwire beside txtai, haystack and jina: the same articles, weights, limits and cores, in turn.
-
-    Environments for the peers are made in the user's cache at first, of packages from PyPI: about 6 GB.
-
-    \b
-    Examples:
-      python -m benchmarks peers agnews.jsonl.gz
-      python -m benchmarks peers --system txtai --searches 40 --report report agnews.jsonl.gz
-      python -m benchmarks peers --elasticsearch-url http://127.0.0.1:9200 agnews.jsonl.gz
-    """
-    options = PeersOptions(
-        sources=sources,
-        articles=articles,
-        searches=searches,
-        busy_searches=busy_searches,
-        concurrency=concurrency,
-        threads=threads or available_cores(),
-        elasticsearch_url=elasticsearch_url,
-        kept=keep,
-    )
-    try:
-        choices = chosen(names, has_elasticsearch=elasticsearch_url is not None)
-        measure_peers(options, choices, report_folder=report, as_json=as_json)
-    except PeersError as error:
-        raise click.ClickException(str(error)) from error
-
-
-@main.command()
+@main.command(epilog=_examples("dashboard", "dashboard --minutes 20 --output dashboard.png"))
 @click.option(
     "--output", type=click.Path(path_type=Path), default="docs/images/dashboard.png", show_default=True
 )
 @click.option("--minutes", type=click.FloatRange(1), default=6, show_default=True, help="Length of the run.")
 @click.option("--rate", type=click.FloatRange(0.1), default=3, show_default=True, help="Searches a second.")
 def dashboard(output: Path, minutes: float, rate: float) -> None:
-    r"""A run with Triton killed and a rush of searches, watched by Prometheus, as a picture of the dashboard.
+    """A run with Triton killed and a rush of searches, watched by Prometheus, as a picture of the dashboard.
 
     Takes Debian's package prometheus. The picture is our rendering of the dashboard's file, not Grafana's.
-
-    \b
-    Examples:
-      python -m benchmarks dashboard
-      python -m benchmarks dashboard --minutes 20 --output dashboard.png
     """
     observe_run(output, minutes=minutes, rate=rate)
 

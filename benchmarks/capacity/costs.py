@@ -1,12 +1,18 @@
 """What a search takes of a core, from loads of one stream: `SearchCosts`, `costs_of`."""
 
+import math
+
 import msgspec
+import numpy as np
+from gistwire_server.config import SummaryConfig
 
 from benchmarks.load.figures import LoadFigures, LoadKind, RunFigures
 from benchmarks.load.targets import median_of
 
-SINGLE_GAIN = 0.85
-"""What an article of a batch of two takes of what one by itself does (`local_summarizer.py`)."""
+_BATCHES = (1, 2, 5)
+_ARTICLE_SHARES = (1 / 0.85, 1.0, 2 / 3)
+"""What a draft of a batch of so many short articles takes of what one of a pair does; of more than five it is no less
+(`local_summarizer.py`)."""
 
 
 class SearchCosts(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,8 +24,9 @@ class SearchCosts(msgspec.Struct, frozen=True, kw_only=True):
         before_hits_s: all else up to the hits.
         stored_s: all else after the hits, where summaries are stored; of the whole search.
         written_s: what a summary takes more if it is written, beside the engine's part.
-        engine_s: what the engine takes for a summary with all candidates, in batches of two.
-        one_candidate_share: which part of that is taken for one candidate alone.
+        engine_s: what the engine takes for a summary with all candidates, in batches of `engine_batch`.
+        engine_batch: articles in the batches of a search that is alone.
+        one_candidate_share: which part of that is taken for one candidate alone, the draft.
         client_s: what the generator of the load takes, for a search without summaries to write.
         client_written_s: what it takes more for each summary that is written.
         hits: of each search.
@@ -34,6 +41,7 @@ class SearchCosts(msgspec.Struct, frozen=True, kw_only=True):
     stored_s: float
     written_s: float
     engine_s: float
+    engine_batch: int
     one_candidate_share: float
     client_s: float
     client_written_s: float
@@ -55,6 +63,15 @@ class SearchCosts(msgspec.Struct, frozen=True, kw_only=True):
         """What it takes of all cores."""
         engines_s = self.encode_s + self.retrieve_s + (1 - stored_share) * self.hits * self.engine_s
         return self.interpreter_s(stored_share) + engines_s
+
+
+def draft_share(articles: int, engine_batch: int) -> float:
+    """What a draft takes in a batch of so many short articles, beside one in a batch of `engine_batch`."""
+    places = [1 / each for each in _BATCHES]
+    share, other = (
+        float(np.interp(1 / each, places[::-1], _ARTICLE_SHARES[::-1])) for each in (articles, engine_batch)
+    )
+    return share / other
 
 
 def costs_of(figures: LoadFigures) -> SearchCosts:
@@ -93,6 +110,7 @@ def costs_of(figures: LoadFigures) -> SearchCosts:
         stored_s=interpreter_s - before_hits_s,
         written_s=written_s,
         engine_s=per_written_s - written_s,
+        engine_batch=max(1, math.ceil(min(hits, SummaryConfig().concurrency) / figures.cores)),
         one_candidate_share=min(1.0, several / greedy),
         client_s=warm.generator_cpu_ms / 1e3,
         client_written_s=client_written_s,

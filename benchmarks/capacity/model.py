@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from gistwire.v1 import search_pb2, specs_pb2
-from gistwire_models.local_summarizer import MAX_BATCH_ON_CPU
+from gistwire_models.local_summarizer import MAX_BATCH_TOKENS_ON_CPU
 from gistwire_server.budget import Budget, Step, StepCosts
 from gistwire_server.calls import Call
 from gistwire_server.config import ServerConfig
@@ -28,12 +28,15 @@ from gistwire_server.security.callers import ANONYMOUS
 from gistwire_server.telemetry.observation import CallObservation
 from gistwire_server.validation import plan_stream_search
 
-from benchmarks.capacity.costs import SINGLE_GAIN, SearchCosts
+from benchmarks.capacity.costs import SearchCosts, draft_share
 from benchmarks.capacity.stations import BatchStation, Cores, Station, Tasks
 from benchmarks.capacity.virtual_time import run_in_virtual_time
 from benchmarks.load.searches import DEGRADED, FULL, REFUSED, STEPPED_DOWN, SearchRecord, arrivals
 
 _OVERLOADED = REFUSED + "OVERLOADED"
+
+_SOURCE_TOKENS = 57
+"""Of a short article, such as a headline with its description: so many share a batch as its tokens have room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,9 @@ class _Server:
         self.cores = Cores(scenario.cores)
         self._interpreter = Station(1, self.cores)
         self._encoder = Station(scenario.cores, self.cores)
-        self._summarizer = BatchStation(scenario.cores, MAX_BATCH_ON_CPU, self.cores, _batch_s)
+        self._summarizer = BatchStation(
+            scenario.cores, MAX_BATCH_TOKENS_ON_CPU // _SOURCE_TOKENS, self.cores, self._batch_s
+        )
         self._client = Station(1, self.cores)
         self._step_costs = StepCosts()
         self._admission = AdmissionController(
@@ -187,6 +192,13 @@ class _Server:
             # The server does not wait for who reads.
             reading.add(self._client.serve(client_s))
 
+    def _batch_s(self, works_s: list[float]) -> float:
+        """What a batch takes. Only drafts share what is read; further candidates are searched for one by one."""
+        costs = self._scenario.costs
+        draft_s = costs.engine_s * costs.one_candidate_share
+        share = draft_share(len(works_s), costs.engine_batch)
+        return sum(min(each, draft_s) * share + max(0.0, each - draft_s) for each in works_s)
+
     async def _write(self, quality: QualityStep, budget: Budget) -> bool:
         """Writes a summary as far as the budget allows; returns whether nothing was given up for want of time."""
         costs = self._scenario.costs
@@ -250,10 +262,3 @@ async def _simulate(scenario: Scenario, config: ServerConfig) -> Outcome:
     outcome.counted_s = clock() - counts_from
     outcome.busy_share = server.cores.busy_s / (clock() * scenario.cores)
     return outcome
-
-
-def _batch_s(works_s: list[float]) -> float:
-    """What a batch takes: one by itself, or two that share what is read."""
-    if len(works_s) == 1:
-        return works_s[0] / SINGLE_GAIN
-    return sum(works_s)

@@ -105,7 +105,8 @@ class BatchStation:
     def __init__(
         self, threads: int, max_batch: int, cores: Cores, work_s: Callable[[list[float]], float]
     ) -> None:
-        self._idle = threads
+        self._threads = self._idle = threads
+        self._in_progress = 0
         self._max_batch = max_batch
         self._cores = cores
         self._work_s = work_s
@@ -125,9 +126,11 @@ class BatchStation:
         # Who was not patient enough has left.
         self._waiting = deque(each for each in self._waiting if not each[1].done())
         while self._idle and self._waiting:
-            size = min(self._max_batch, math.ceil(len(self._waiting) / self._idle))
+            share = math.ceil((len(self._waiting) + self._in_progress) / self._threads)
+            size = min(self._max_batch, share, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(size)]
             self._idle -= 1
+            self._in_progress += size
             task = asyncio.get_running_loop().create_task(self._compute(batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -135,6 +138,7 @@ class BatchStation:
     async def _compute(self, batch: list[tuple[float, asyncio.Future[None]]]) -> None:
         await self._cores.use(self._work_s([work_s for work_s, _ in batch]))
         self._idle += 1
+        self._in_progress -= len(batch)
         for _, done in batch:
             if not done.done():
                 done.set_result(None)

@@ -33,6 +33,7 @@ from benchmarks.guard.floor_process import FloorTimes, FloorWork
 from benchmarks.load.bare_streams import METHOD
 from benchmarks.load.processes import ServerProcess, free_address, running_server_process
 from benchmarks.machine import GISTWIRE
+from benchmarks.startup import with_bytecode
 
 ROUNDS = 12
 """Rounds of a ratio at first, and again in a repetition."""
@@ -101,6 +102,7 @@ async def open_rounds() -> AsyncIterator[Mapping[str, Round]]:
                 channel=channel,
                 bare_channel=bare_channel,
                 ingest_client=ingest_client,
+                bytecode=folder / "bytecode",
             )
             await rounds.warm_up()
             yield MappingProxyType(
@@ -127,8 +129,10 @@ class _Rounds:
         channel: grpc.aio.Channel,
         bare_channel: grpc.aio.Channel,
         ingest_client: GistwireClient,
+        bytecode: Path,
     ) -> None:
         self._server = server
+        self._bytecode = bytecode
         self._bare = bare
         self._floors = floors
         self._stub = search_pb2_grpc.SearchServiceStub(channel)
@@ -145,6 +149,7 @@ class _Rounds:
         await self.first_hit(-1)
         await self.warm_search(-1)
         await self.ingest(-1)
+        await self.imports(-1)
         first = self._articles[0]
         self._floors.measure(FloorWork(summarized=[(first.headline, first.body)]))
 
@@ -201,9 +206,10 @@ class _Rounds:
         return {"ingest, CPU": ingest_cpu_s / self._floors.measure(FloorWork(encoded=texts)).encoded_cpu_s}
 
     async def imports(self, _number: int) -> dict[str, float]:
-        """What a server imports, beside numpy and gRPC."""
-        base_s = _process_cpu_s("import numpy, grpc.aio")
-        return {"imports, CPU": _process_cpu_s("import gistwire_server.app") / base_s}
+        """What a server imports for a search, beside numpy and gRPC."""
+        base_s = _process_cpu_s("import numpy, grpc.aio", self._bytecode)
+        search = "import gistwire_server.app, gistwire_server.services.search"
+        return {"imports, CPU": _process_cpu_s(search, self._bytecode) / base_s}
 
     async def _search(self, query: str, summary: specs_pb2.SummarySpec, source: str | None = None) -> float:
         """Searches the articles of a source, or all; returns the seconds to the hits."""
@@ -267,9 +273,9 @@ class _FloorProcess:
         return msgspec.json.decode(line, type=FloorTimes)
 
 
-def _process_cpu_s(program: str) -> float:
-    """CPU-seconds of an interpreter that runs a program."""
+def _process_cpu_s(program: str, bytecode: Path) -> float:
+    """CPU-seconds of an interpreter that runs a program, with bytecode that it keeps in a folder."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True, env=with_bytecode(bytecode))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

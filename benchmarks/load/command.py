@@ -29,10 +29,10 @@ Examples:
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice(["cold", "half", "warm"]),
+    type=click.Choice(["cold", "half", "warm", "again"]),
     multiple=True,
-    default=("cold", "half", "warm"),
-    help="How many summaries are stored beforehand; repeatable.",
+    default=("cold", "half", "warm", "again"),
+    help="How many summaries are stored beforehand, or whether whole answers are kept; repeatable.",
 )
 @click.option(
     "--streams",
@@ -72,6 +72,11 @@ Examples:
 @click.option(
     "--growth-calls", type=click.IntRange(0), default=0, help="Calls over which memory is compared."
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="Of the server, sharing its port.  [default: as its configuration says]",
+)
 @click.option("--floors/--no-floors", default=True, help="Whether what lies under a search is measured, too.")
 @click.option("--url", help="Address of an Elasticsearch cluster.  [default: the embedded index]")
 @click.option("--triton", help="HOST:PORT of a Triton server.  [default: models in the process]")
@@ -99,6 +104,7 @@ def load(
     pool: int,
     growth_calls: int,
     floors: bool,
+    processes: int | None,
     url: str | None,
     triton: str | None,
     config_file: Path | None,
@@ -128,6 +134,7 @@ def load(
         candidates=candidates,
         growth_calls=growth_calls,
         floors=floors,
+        processes=processes,
     )
     corpus = CorpusOptions(
         sources=sources,

@@ -61,12 +61,14 @@ class LoadCorpus(msgspec.Struct, frozen=True, kw_only=True):
 
     def queries(self, kind: LoadKind) -> list[str]:
         """What is searched for in a load of this kind."""
-        return {"hits": self.single, "cold": self.cold, "half": self.cold, "warm": self.pool}[kind]
+        if kind == "hits":
+            return self.single
+        return self.cold if kind in ("cold", "half") else self.pool
 
 
 def state_of(kind: LoadKind) -> str:
     """The state of the index that a load of this kind wants."""
-    return "cold" if kind == "hits" else kind
+    return {"hits": "cold", "again": "warm"}.get(kind, kind)
 
 
 def copy_state(folder: Path, state: str, destination: Path) -> Path:

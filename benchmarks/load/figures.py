@@ -18,8 +18,9 @@ from benchmarks.load.searches import (
     percentile,
 )
 
-LoadKind = Literal["hits", "cold", "half", "warm"]
-"""Hits without summaries; every summary is written; half of them are stored; nearly all are."""
+LoadKind = Literal["hits", "cold", "half", "warm", "again"]
+"""Hits without summaries; every summary is written; half of them are stored; nearly all are; and the same searches
+again, whose whole answers the server has kept."""
 
 COMPLETED = (FULL, STEPPED_DOWN, DEGRADED)
 """Outcomes of searches that came to their end."""
@@ -121,6 +122,8 @@ class FloorFigures(msgspec.Struct, kw_only=True):
         both_ms: one after the other.
         greedy_per_s: summaries a second by raw CTranslate2 in batches of eight, one candidate each.
         written_per_s: the same with as many candidates as the searches have.
+        compared_per_s: as `greedy_per_s`, with what a search embeds to choose: each summary, and the sentences of
+            its article.
         ten_ms: those of the hits of a search, on all cores.
         bare: bare streams.
     """
@@ -130,6 +133,7 @@ class FloorFigures(msgspec.Struct, kw_only=True):
     both_ms: Percentiles
     greedy_per_s: float
     written_per_s: float
+    compared_per_s: float
     ten_ms: Percentiles
     bare: list[BareStreamFigures]
 
@@ -159,6 +163,8 @@ class LoadFigures(msgspec.Struct, kw_only=True):
     Attributes:
         machine: what it was taken on.
         cores: how many cores server and generator share.
+        articles: how many are indexed.
+        index: where they are.
         setting: articles, hits, candidates and servers.
         candidates: for each summary.
         top_k: hits of each search.
@@ -175,6 +181,8 @@ class LoadFigures(msgspec.Struct, kw_only=True):
     candidates: int
     top_k: int
     seconds: float
+    articles: int = 0
+    index: str = ""
     runs: list[RunFigures] = []
     floors: list[FloorFigures] = []
     start_mb: float = 0.0

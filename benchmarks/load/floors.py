@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 
 import ctranslate2
 from gistwire_indexer.index import RetrievalQuery
+from gistwire_models.article_sentences import usable_sentences
 from gistwire_models.encoder import Priority
+from gistwire_models.encoder_engine import EncoderEngine
 from gistwire_models.local_encoder import default_replicas
 from gistwire_models.placement import INSTRUCTIONS_VARIABLE
-from gistwire_models.shipped import default_summarizer_folder
+from gistwire_models.shipped import default_encoder_folder, default_summarizer_folder
 from gistwire_models.summarizer_source import DECODING_OPTIONS
 from gistwire_server.app import open_engines
 from gistwire_server.config import ServerConfig
@@ -61,12 +63,14 @@ def measure_floors(
     greedy_per_s, written_per_s, ten_ms = _in_fresh_process(
         _raw_engine, corpus.raw, candidates, config.summary.max_tokens
     )
+    compared_per_s = _in_fresh_process(_raw_engines, corpus.raw, config.summary.max_tokens)
     return FloorFigures(
         encode_ms=percentiles(encode_ms),
         retrieve_ms=percentiles(retrieve_ms),
         both_ms=percentiles([encode + found for encode, found in zip(encode_ms, retrieve_ms, strict=True)]),
         greedy_per_s=greedy_per_s,
         written_per_s=written_per_s,
+        compared_per_s=compared_per_s,
         ten_ms=ten_ms,
         bare=bare,
     )
@@ -132,6 +136,28 @@ def _raw_engine(
             list(pool.map(write, [each[place::cores] for place in range(cores)]))
             ten_ms.append((time.perf_counter() - began) * 1e3)
     return greedy_per_s, written_per_s, percentiles(ten_ms)
+
+
+def _raw_engines(searches: Sequence[Sequence[tuple[str, str]]], max_tokens: int) -> float:
+    """Summaries a second with one candidate, which is embedded, as are the sentences of its article."""
+    cores = default_replicas()
+    engine = ctranslate2.Translator(str(default_summarizer_folder()), inter_threads=cores, intra_threads=1)
+    encoder = EncoderEngine.load(default_encoder_folder(), replicas=cores)
+    articles = [article for each in searches for article in each]
+    # With their sources, which take as good as no time.
+    items = list(zip(articles, read_sources(articles), strict=True))
+
+    def compare(batch: Sequence[tuple[tuple[str, str], list[str]]]) -> None:
+        results = engine.translate_batch(
+            [source for _, source in batch], beam_size=1, max_decoding_length=max_tokens, **DECODING_OPTIONS
+        )
+        texts = [" ".join(result.hypotheses[0]) for result in results]
+        for (headline, body), _ in batch:
+            texts += usable_sentences(headline=headline, body=body, language="en")
+        encoder.embed_many(texts)
+
+    compare(items[:_RAW_BATCH])
+    return rate_of(compare, items, batch=_RAW_BATCH, threads=cores)
 
 
 def _search(engine: Any, batch: Sequence[list[str]], candidates: int, max_tokens: int) -> None:

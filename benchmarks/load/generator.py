@@ -16,6 +16,7 @@ import grpc
 import msgspec
 from gistwire.v1 import events_pb2, search_pb2, search_pb2_grpc, specs_pb2
 from gistwire_client.errors import RequestRefusedError, error_of
+from gistwire_models.retry_budget import RetryBudget
 
 from benchmarks.load.bare_streams import METHOD
 from benchmarks.load.searches import (
@@ -27,6 +28,7 @@ from benchmarks.load.searches import (
     LoadReport,
     SearchRecord,
     arrivals,
+    even_arrivals,
     zipf,
 )
 
@@ -34,25 +36,34 @@ _STREAMS_PER_CONNECTION = 32
 _OPEN_LOOP_CONNECTIONS = 8
 _RETRY_AFTER_S = 0.1
 
+_HALF_LIFE_US = 7 * 24 * 3_600 * 1_000_000
+"""The server's default."""
+
+_MOST_LONGER_US = 600 * 1_000_000
+"""A thousandth of that, and far longer than any answer is kept."""
+
 _Summary = events_pb2.Summary
 
 
-class _Generator:
+class LoadGenerator:
     """Makes the searches of a load."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
         self._report = LoadReport()
         streams = load.streams or _OPEN_LOOP_CONNECTIONS * _STREAMS_PER_CONNECTION
+        self._budget = RetryBudget(share=load.retry_share, reserve=1.0 if load.retry_share else 0.0)
         self._channels = [
             grpc.aio.insecure_channel(
                 # Without it the channels of a process share one connection.
                 load.target,
                 options=[("grpc.use_local_subchannel_pool", 1)],
             )
-            for _ in range(-(-streams // _STREAMS_PER_CONNECTION))
+            for _ in range(load.connections or -(-streams // _STREAMS_PER_CONNECTION))
         ]
         self._begun = 0
+        # No load makes a search in a microsecond: later ones go on above all numbers of earlier ones.
+        self._numbers = itertools.count(time.time_ns() // 1_000)
 
     async def prepare(self) -> None:
         """Connects, and searches for what is to be searched for beforehand."""
@@ -74,6 +85,7 @@ class _Generator:
         return self._report
 
     async def close(self) -> None:
+        """Closes the connections."""
         for channel in self._channels:
             await channel.close()
 
@@ -81,6 +93,12 @@ class _Generator:
         if self._load.order == "zipf":
             return zipf(self._load.queries, seed=self._load.seed)
         return itertools.cycle(self._load.queries)
+
+    def _arrivals(self) -> Iterator[float]:
+        rate_per_s, seconds = self._load.rate_per_s or 1.0, self._load.seconds
+        if self._load.spacing == "evenly":
+            return even_arrivals(rate_per_s, seconds)
+        return arrivals(rate_per_s, seconds, seed=self._load.seed)
 
     def _may_begin(self) -> bool:
         if self._load.searches is not None and self._begun >= self._load.searches:
@@ -95,11 +113,14 @@ class _Generator:
         async def search_on(channel: grpc.aio.Channel) -> None:
             while time.perf_counter() < ends and self._may_begin():
                 query = next(queries)
+                record = await self._search(channel, query)
                 # Who is refused comes back with the same query, when the server said.
-                while (wait_s := await self._search(channel, query)) is not None:
+                while record.is_refused:
+                    wait_s = record.retry_after_s or _RETRY_AFTER_S
                     if time.perf_counter() + wait_s >= ends:
                         return
                     await asyncio.sleep(wait_s)
+                    record = await self._search(channel, query, is_repetition=True)
 
         async with asyncio.TaskGroup() as tasks:
             for number in range(streams):
@@ -109,26 +130,34 @@ class _Generator:
         queries = self._queries()
         began = time.perf_counter()
         async with asyncio.TaskGroup() as tasks:
-            for number, at_s in enumerate(
-                arrivals(self._load.rate_per_s or 1.0, self._load.seconds, seed=self._load.seed)
-            ):
+            for number, at_s in enumerate(self._arrivals()):
                 if not self._may_begin():
                     return
                 await asyncio.sleep(max(0.0, began + at_s - time.perf_counter()))
                 late_s = time.perf_counter() - began - at_s
                 self._report.lateness_s = max(self._report.lateness_s, late_s)
                 channel = self._channels[number % len(self._channels)]
-                tasks.create_task(self._search(channel, next(queries)))
+                self._budget.earn()
+                tasks.create_task(self._search_with_retry(channel, next(queries)))
 
-    async def _search(self, channel: grpc.aio.Channel, query: str) -> float | None:
-        """Makes a search and records it; returns when to come back, in seconds, if it was refused for now."""
-        record, retry_after_s = await self._attempt(channel, query)
+    async def _search_with_retry(self, channel: grpc.aio.Channel, query: str) -> None:
+        record = await self._search(channel, query)
+        if record.retry_after_s is not None and self._budget.affords():
+            self._budget.spend()
+            await asyncio.sleep(record.retry_after_s)
+            await self._search(channel, query, is_repetition=True)
+
+    async def _search(
+        self, channel: grpc.aio.Channel, query: str, *, is_repetition: bool = False
+    ) -> SearchRecord:
+        """Makes a search and records it."""
+        record = await self._attempt(channel, query)
+        record.is_repetition = is_repetition
         self._report.searches.append(record)
-        return retry_after_s
+        return record
 
-    async def _attempt(self, channel: grpc.aio.Channel, query: str) -> tuple[SearchRecord, float | None]:
+    async def _attempt(self, channel: grpc.aio.Channel, query: str) -> SearchRecord:
         record = SearchRecord(query=query)
-        retry_after_s: float | None = None
         began = time.perf_counter()
         try:
             if self._load.bare:
@@ -139,16 +168,19 @@ class _Generator:
             error = error_of(failure)
             if isinstance(error, RequestRefusedError):
                 record.outcome = REFUSED + (error.reason or failure.code().name)
-                retry_after_s = error.retry_after_s or _RETRY_AFTER_S
+                record.retry_after_s = error.retry_after_s
             else:
                 record.outcome = FAILED + failure.code().name
         record.ended_s = time.perf_counter() - began
-        return record, retry_after_s
+        return record
 
     def _request(self, query: str) -> search_pb2.StreamSearchRequest:
         mode = specs_pb2.SummarySpec.BEST if self._load.summaries else specs_pb2.SummarySpec.NONE
         summary = specs_pb2.SummarySpec(mode=mode, candidates=self._load.candidates)
-        return search_pb2.StreamSearchRequest(query=query, top_k=self._load.top_k, summary=summary)
+        rank = specs_pb2.RankSpec(collapse=self._load.collapse)
+        if self._load.are_distinct:
+            rank.recency_half_life.FromMicroseconds(_HALF_LIFE_US + next(self._numbers) % _MOST_LONGER_US)
+        return search_pb2.StreamSearchRequest(query=query, top_k=self._load.top_k, summary=summary, rank=rank)
 
 
 async def _read_search(
@@ -194,7 +226,7 @@ async def _read_bare(channel: grpc.aio.Channel, record: SearchRecord, began: flo
 
 async def _main() -> None:
     load = msgspec.json.decode(sys.stdin.readline(), type=Load)
-    generator = _Generator(load)
+    generator = LoadGenerator(load)
     try:
         await generator.prepare()
         print("ready", flush=True)

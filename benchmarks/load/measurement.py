@@ -14,16 +14,27 @@ from benchmarks.load.corpus import CorpusOptions, LoadCorpus, copy_state, state_
 from benchmarks.load.figures import LoadFigures, LoadKind, MemoryFigures, run_figures
 from benchmarks.load.floors import measure_floors
 from benchmarks.load.preparation import prepare_corpus
-from benchmarks.load.processes import ServerProcess, free_address, make_load, running_server_process
-from benchmarks.load.searches import Load
+from benchmarks.load.processes import (
+    ServerProcess,
+    Usage,
+    free_address,
+    make_load,
+    running_server_process,
+)
+from benchmarks.load.searches import FAILED, Load, LoadReport
 from benchmarks.machine import GISTWIRE, describe_machine
 
 _GROWTH_STREAMS = 8
+_FILLING_CALLS = 2_000
+"""More than answers are kept."""
+
 _GROWTH_TIME_LIMIT_S = 3_600.0
 _SINGLE_STREAM_SEARCHES = 200
 _UNKNOWN_STREAM_BYTES = 17_000
 _BARE_LEVELS = (1, 32)
 _WRITING = ("cold", "half")
+_CONNECTIONS_PER_PROCESS = 16
+"""With several processes: each connection is one's, by chance, and the load is to be shared about evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,7 @@ class LoadOptions:
         candidates: for each summary; None for the server's default.
         growth_calls: calls after which memory is compared; 0 for no comparison.
         floors: whether the floors are measured, too.
+        processes: of each server, sharing its port; None for as many as its configuration says.
     """
 
     kinds: tuple[LoadKind, ...]
@@ -50,6 +62,7 @@ class LoadOptions:
     candidates: int | None
     growth_calls: int
     floors: bool
+    processes: int | None = None
 
 
 def measure_load(
@@ -75,9 +88,10 @@ def measure_load(
     # Hits first, as their floors are to be near; then warm, as the size of its streams is that of the bare ones.
     measurement.measure("hits", levels=(1,))
     measurement.measure_floors()
-    for kind in sorted(options.kinds, key=("warm", "half", "cold").index):
+    for kind in sorted(options.kinds, key=("warm", "again", "half", "cold").index):
         measurement.measure(kind, levels=options.levels, rates=options.rates, shares=options.rate_shares)
-        measurement.measure_floors()
+        if kind != "again":
+            measurement.measure_floors()
     return measurement.figures
 
 
@@ -94,12 +108,16 @@ class _Measurement:
         self._stream_bytes = _UNKNOWN_STREAM_BYTES
         config = corpus.options.setting.config("cold", folder / "cold")
         self._candidates = options.candidates or config.summary.candidates
+        self._processes = options.processes or config.processes
         names = [Path(each).name for each in corpus.options.sources] or ["the sample corpus"]
         self.figures = LoadFigures(
             machine=describe_machine(),
             cores=available_cores(),
+            articles=corpus.articles,
+            index=config.index,
             setting=(
-                f"{corpus.articles} articles of {', '.join(names)}; index {config.index}, models {config.models}; "
+                f"{corpus.articles} articles of {', '.join(names)}; index {config.index}, models {config.models}, "
+                f"server processes: {self._processes}; "
                 f"k = {corpus.options.top_k}, {self._candidates} candidates of {config.summary.max_tokens} tokens; "
                 f"{len(corpus.cold)} cold queries, Zipf over {len(corpus.pool)} warm ones; of summaries in general "
                 f"{corpus.lasting_share:.0%} are worth storing"
@@ -163,7 +181,7 @@ class _Measurement:
             kind,
             summaries=kind != "hits",
             # What is not worth storing is written each time, but its sentences are known then.
-            warm_up=self._corpus.pool if kind == "warm" else self._corpus.warm_up,
+            warm_up=self._corpus.warm_up if kind in ("hits", *_WRITING) else self._corpus.pool,
             streams=streams,
             rate_per_s=rate_per_s,
             searches=_SINGLE_STREAM_SEARCHES if kind == "hits" else None,
@@ -173,21 +191,29 @@ class _Measurement:
         stored = self._corpus.stored[state_of(kind)]
         run = run_figures(kind, load, report, used, stored=stored)
         self.figures.runs.append(run)
+        if any(outcome.startswith(FAILED) for outcome in run.outcomes):
+            self._tell(f"searches failed; the server said at last:\n{server.log_end()}")
         self.figures.start_mb = self.figures.start_mb or run.memory_mb
         if kind == "warm" and run.sent_bytes:
             self._stream_bytes = round(run.sent_bytes)
 
     def _growth(self, server: ServerProcess) -> MemoryFigures:
-        """Memory before and after so many calls, by a server that has answered many already."""
-        load = self._load(
-            server,
-            "warm",
-            streams=_GROWTH_STREAMS,
-            searches=self._options.growth_calls,
-            seconds=_GROWTH_TIME_LIMIT_S,
-        )
-        before_mb = server.memory_mb()
-        report, used = make_load(load, server)
+        """Memory before and after so many calls, by a server whose caches are full by then."""
+
+        def make(searches: int) -> tuple[LoadReport, Usage]:
+            load = self._load(
+                server,
+                "warm",
+                streams=_GROWTH_STREAMS,
+                searches=searches,
+                seconds=_GROWTH_TIME_LIMIT_S,
+            )
+            return make_load(load, server)
+
+        calls = self._options.growth_calls
+        _, used = make(min(calls, _FILLING_CALLS))
+        before_mb = used.memory_mb
+        report, used = make(calls)
         return MemoryFigures(len(report.searches), before_mb, used.memory_mb)
 
     def _load(self, server: ServerProcess, kind: LoadKind, **fields: Any) -> Load:
@@ -198,9 +224,11 @@ class _Measurement:
         return Load(
             target=server.target,
             queries=[*queries[first:], *queries[:first]],
-            order="zipf" if kind == "warm" else "in turn",
+            order="zipf" if kind in ("warm", "again") else "in turn",
+            are_distinct=kind != "again",
             top_k=self._corpus.options.top_k,
             candidates=self._options.candidates,
+            connections=_CONNECTIONS_PER_PROCESS * self._processes if self._processes > 1 else None,
             **fields,
         )
 
@@ -215,6 +243,7 @@ class _Measurement:
             command = [
                 GISTWIRE,
                 *("serve", "--data-dir", str(data_dir), "--host", host, "--port", port),
+                *("--processes", str(self._processes)),
                 *config,
             ]
             log = Path(folder) / "server.log"

@@ -22,7 +22,7 @@ from benchmarks.machine import quiet_log
 
 Item = TypeVar("Item")
 
-_INGEST_BATCH = 64
+_INGEST_BATCH = 32
 _UNDER_WAY = 4
 _WARM_UP = 8
 _RAW_SEARCHES = 8

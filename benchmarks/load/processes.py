@@ -17,6 +17,7 @@ from benchmarks.machine import free_port
 
 _STARTS_WITHIN_S = 120.0
 _ENDS_WITHIN_S = 45.0
+_LOG_END_CHARACTERS = 2_000
 _REPOSITORY = Path(__file__).parents[2]
 
 
@@ -42,9 +43,14 @@ class ServerProcess:
         target: where it is.
     """
 
-    def __init__(self, process: psutil.Popen, target: str) -> None:
+    def __init__(self, process: psutil.Popen, target: str, log: Path) -> None:
         self._process = process
+        self._log = log
         self.target = target
+
+    def log_end(self) -> str:
+        """The end of what it has said."""
+        return _end_of(self._log)
 
     def memory_mb(self) -> float:
         """Memory in RAM, of all its processes."""
@@ -86,7 +92,7 @@ def running_server_process(command: Sequence[str], target: str, *, log: Path) ->
         process = psutil.Popen(list(command), cwd=_REPOSITORY, stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait_until_ready(process, target, log)
-            yield ServerProcess(process, target)
+            yield ServerProcess(process, target, log)
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -143,4 +149,8 @@ def _wait_until_ready(process: psutil.Popen, target: str, log: Path) -> None:
                     break
             else:
                 return
-    raise RuntimeError(f"{target} does not answer:\n{log.read_text(errors='replace')[-2_000:]}")
+    raise RuntimeError(f"{target} does not answer:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-_LOG_END_CHARACTERS:]

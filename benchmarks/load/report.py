@@ -13,8 +13,9 @@ _KINDS: dict[LoadKind, str] = {
     "cold": "cold: every summary is written",
     "half": "half: every second summary is stored",
     "warm": "warm: nearly all summaries are stored",
+    "again": "again: whole answers are kept",
 }
-_COLOURS = {"cold": "#3b6fb6", "half": "#8a5fb0", "warm": "#d0752b"}
+_COLOURS = {"cold": "#3b6fb6", "half": "#8a5fb0", "warm": "#d0752b", "again": "#2f7d4f"}
 _TIMES: tuple[tuple[str, str, Callable[[RunFigures], Percentiles | None]], ...] = (
     ("first hit", "#2f7d4f", lambda run: run.first_hit_ms),
     ("first token after the hits", "#3b6fb6", lambda run: run.first_token_ms),

@@ -30,13 +30,20 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         target: where it is.
         queries: what is searched for.
+        are_distinct: whether no two searches are the same, in this load and those before it, as each has a half-life
+            of recency of its own, longer by up to a thousandth: then no whole answer that was kept is told again.
         order: "in turn", each as often as all others, or "zipf", the first most often.
         summaries: whether hits are summarized, in mode BEST.
         warm_up: queries that are searched for first, one after the other, outside the figures.
         top_k: hits of each search.
+        collapse: whether near-duplicates among them are shown as one.
         candidates: for each summary; None for the server's default.
         streams: searches that are under way at any time (closed loop); None for an open loop.
-        rate_per_s: how many begin in a second on average, at random (open loop); None for a closed loop.
+        rate_per_s: how many begin in a second on average (open loop); None for a closed loop.
+        spacing: whether those of an open loop begin "at random" or "evenly".
+        retry_share: in an open loop, searches that may be made again because they were refused, as a share of all:
+            each once, when the server says. In a closed loop who is refused always comes back.
+        connections: that the searches are spread over; None for one for every 32 that may be under way.
         seconds: for how long searches begin.
         searches: most searches; None for as many as begin in that time.
         timeout_s: deadline of each, in seconds; None to leave it to the server.
@@ -46,13 +53,18 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     target: str
     queries: list[str]
+    are_distinct: bool = False
     order: Literal["in turn", "zipf"] = "in turn"
     summaries: bool = True
     warm_up: list[str] = []
     top_k: int = 10
+    collapse: bool = True
     candidates: int | None = None
     streams: int | None = None
     rate_per_s: float | None = None
+    spacing: Literal["at random", "evenly"] = "at random"
+    retry_share: float = 0.0
+    connections: int | None = None
     seconds: float = 10.0
     searches: int | None = None
     timeout_s: float | None = None
@@ -66,6 +78,8 @@ class SearchRecord(msgspec.Struct, kw_only=True):
     Attributes:
         query: what was searched for.
         outcome: one of the constants above.
+        is_repetition: whether it was made again, as it had been refused.
+        retry_after_s: when it was to be made again, if it was refused and that was said.
         first_hit_s: when its hits came; None if they did not.
         first_token_s: when the first text of a summary came.
         final_s: when the final ranking came.
@@ -77,6 +91,8 @@ class SearchRecord(msgspec.Struct, kw_only=True):
 
     query: str = ""
     outcome: str = FULL
+    is_repetition: bool = False
+    retry_after_s: float | None = None
     first_hit_s: float | None = None
     first_token_s: float | None = None
     final_s: float | None = None
@@ -84,6 +100,11 @@ class SearchRecord(msgspec.Struct, kw_only=True):
     generated: int = 0
     messages: int = 0
     sent_bytes: int = 0
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server would not have it, as things were."""
+        return self.outcome.startswith(REFUSED)
 
 
 class LoadReport(msgspec.Struct, kw_only=True):
@@ -113,6 +134,11 @@ def zipf(items: Sequence[str], *, seed: int, exponent: float = 1.0) -> Iterator[
     while True:
         place = bisect.bisect_left(weights, chance.random() * weights[-1])
         yield items[min(place, len(items) - 1)]
+
+
+def even_arrivals(rate_per_s: float, seconds: float) -> Iterator[float]:
+    """Yields the times, in seconds, at which searches begin that come evenly."""
+    return (number / rate_per_s for number in range(round(rate_per_s * seconds)))
 
 
 def arrivals(rate_per_s: float, seconds: float, *, seed: int) -> Iterator[float]:

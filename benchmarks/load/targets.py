@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from benchmarks.load.figures import FloorFigures, LoadFigures, LoadKind, RunFigures
 
 _BARE_STREAMS = 32
+_MEMORY_ARTICLES = 100_000
+_MEMORY_MB = 600.0
+_LEAST_GROWTH_CALLS = 5_000
+"""Fewer calls say more of how memory is allotted than of what remains of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ def target_rows(figures: LoadFigures) -> list[TargetRow]:
         rows.append(_cold_throughput(figures, floors))
     if _runs(figures, "warm"):
         rows.append(_warm_throughput(figures, floors))
+    if figures.index == "embedded":
+        rows.append(_memory(figures))
     if figures.memory is not None:
         growth_mb = figures.memory.growth_mb
         rows.append(
@@ -45,7 +51,7 @@ def target_rows(figures: LoadFigures) -> list[TargetRow]:
                 "memory, growth in 10,000 calls",
                 "≤ 1 MB",
                 f"{growth_mb:+.1f} MB (over {figures.memory.calls:,} calls)",
-                growth_mb <= 1.0,
+                growth_mb <= 1.0 if figures.memory.calls >= _LEAST_GROWTH_CALLS else None,
             )
         )
     return rows
@@ -107,11 +113,14 @@ def _cold_search(run: RunFigures, floors: Sequence[FloorFigures]) -> list[Target
 def _cold_throughput(figures: LoadFigures, floors: Sequence[FloorFigures]) -> TargetRow:
     best = max(_runs(figures, "cold"), key=lambda each: each.generated_per_s)
     raw_per_s = median_of(floors, lambda each: each.written_per_s)
+    compared_per_s = median_of(floors, lambda each: each.compared_per_s)
     share = best.generated_per_s / raw_per_s
     return TargetRow(
         "cold throughput beside raw CTranslate2",
         "≥ 85 %",
-        f"{share:.0%} ({best.generated_per_s:.1f} summaries/s beside {raw_per_s:.1f}, {_named(best)})",
+        f"{share:.0%} ({best.generated_per_s:.1f} summaries/s beside {raw_per_s:.1f}, {_named(best)}); "
+        f"{best.generated_per_s / compared_per_s:.0%} of {compared_per_s:.1f} with one candidate, where each is "
+        "embedded with the sentences of its article",
         share >= 0.85,
     )
 
@@ -128,6 +137,17 @@ def _warm_throughput(figures: LoadFigures, floors: Sequence[FloorFigures]) -> Ta
         measured += f"; {share:.0%} of {bare_per_s:.0f} bare streams/s"
         is_met = is_met or share >= 0.4
     return TargetRow("warm throughput", "≥ 300 searches/s, or ≥ 40 % of bare streams", measured, is_met)
+
+
+def _memory(figures: LoadFigures) -> TargetRow:
+    is_enough = figures.start_mb <= _MEMORY_MB
+    return TargetRow(
+        f"memory of the fresh server, {figures.articles:,} articles, embedded",
+        f"≤ {_MEMORY_MB:.0f} MB at {_MEMORY_ARTICLES:,}",
+        f"{figures.start_mb:.0f} MB",
+        # With fewer articles it says nothing as long as it is less.
+        is_enough if figures.articles >= _MEMORY_ARTICLES or not is_enough else None,
+    )
 
 
 def _runs(figures: LoadFigures, kind: LoadKind) -> list[RunFigures]:

@@ -2,7 +2,7 @@
 
 It runs in the environment of the peer, which has nothing of ours: the standard library is all it may need. The first
 line in is `Settings`; the first line out says that the articles are indexed. Then each line in is a search, and each
-line out an event of one: its hits, summaries, and at last the final order.
+line out an event of one: its hits, summaries, the final order, and at last its end.
 """
 
 import asyncio
@@ -116,6 +116,7 @@ def serve(start: Callable[[Settings], System], packages: Sequence[str]) -> None:
         search = json.loads(line)
         try:
             system.search(search["query"], lambda **event: write({"id": search["id"], **event}))
+            write({"id": search["id"], "ended": True})
         except Exception as error:  # noqa: BLE001 (any library's; the harness reports it and stops)
             write({"id": search["id"], "error": repr(error)})
 

@@ -50,6 +50,7 @@ class PeersOptions:
         threads: cores that each system may compute on at once.
         elasticsearch_url: a cluster for the systems that need one; None to leave these out.
         kept: folder where the systems' indexes remain for a later run with the same articles; None for none.
+        index_only: whether only these are made, by all systems.
     """
 
     sources: tuple[str, ...]
@@ -60,6 +61,7 @@ class PeersOptions:
     threads: int
     elasticsearch_url: str | None
     kept: Path | None
+    index_only: bool = False
 
 
 def measure_peers(
@@ -72,6 +74,8 @@ def measure_peers(
     }
     with TemporaryDirectory(prefix="gistwire-bench-") as folder:
         report = _run(Path(folder), options, choices, pythons)
+    if report is None:
+        return
     text = markdown_of(report)
     print(msgspec.json.encode(report).decode() if as_json else text)
     if report_folder is not None:
@@ -82,7 +86,7 @@ def measure_peers(
 
 def _run(
     folder: Path, options: PeersOptions, choices: Sequence[SystemChoice], pythons: dict[str, Path]
-) -> PeersReport:
+) -> PeersReport | None:
     try:
         return asyncio.run(_measure(folder, options, choices, pythons))
     except* PeersError as errors:
@@ -96,7 +100,7 @@ def _run(
 
 async def _measure(
     folder: Path, options: PeersOptions, choices: Sequence[SystemChoice], pythons: dict[str, Path]
-) -> PeersReport:
+) -> PeersReport | None:
     _progress("indexing, and choosing queries")
     wanted = _WARM_UP + options.searches + options.busy_searches
     encoder = default_encoder_folder()
@@ -119,6 +123,9 @@ async def _measure(
                 running_system(choice, pythons[choice.name], replace(settings, folder=str(own)))
             )
             systems.append(system)
+        if options.index_only:
+            return None
+        _progress("warming up, and comparing hits")
         await _warm_up(systems, [item.query for item in warm_up])
         measured = await measure_systems(
             systems, alone=alone, busy=busy, concurrency=options.concurrency, progress=_progress

@@ -19,6 +19,9 @@ from benchmarks.peers.errors import SystemFailedError
 from benchmarks.peers.systems import SystemChoice
 
 _REPOSITORY = Path(__file__).parents[2]
+_ANSWERS_WITHIN_S = 300.0
+"""Far more than any takes: for one that answers never."""
+
 _ENDS_WITHIN_S = 60.0
 _LONGEST_LINE_BYTES = 1 << 20
 
@@ -74,7 +77,7 @@ class SystemProcess:
         """Asks for one search, and waits for its end; several may be asked at once.
 
         Raises:
-            SystemFailedError: it could not be answered.
+            SystemFailedError: it could not be answered, or not in time.
         """
         number = next(self._numbers)
         events: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue()
@@ -82,10 +85,20 @@ class SystemProcess:
         asked = time.perf_counter()
         await self._write({"id": number, "query": query})
         answer = Answer()
-        while not answer.order:
-            at, event = await events.get()
-            _note(answer, event, at - asked, self.choice.name)
+        try:
+            async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                while True:
+                    at, event = await events.get()
+                    if "ended" in event:
+                        break
+                    _note(answer, event, at - asked, self.choice.name)
+        except TimeoutError:
+            raise SystemFailedError(
+                f"{self.choice.name} has not answered within {_ANSWERS_WITHIN_S:.0f} s"
+            ) from None
         del self._events[number]
+        if not answer.order:
+            raise SystemFailedError(f"{self.choice.name} ended a search without a final order")
         return answer
 
     def cpu_s(self) -> float:

@@ -8,7 +8,7 @@ import pytest
 from gistwire_server.config import LimitsConfig, ServerConfig
 
 from benchmarks.capacity.comparison import compare, comparison_text, errors
-from benchmarks.capacity.costs import SearchCosts, costs_of
+from benchmarks.capacity.costs import SearchCosts, costs_of, draft_share
 from benchmarks.capacity.model import Scenario, simulate
 from benchmarks.capacity.sizing import gpus_for, shards_for, size_replicas
 from benchmarks.load.searches import DEGRADED, FULL, STEPPED_DOWN
@@ -21,6 +21,7 @@ _COSTS = SearchCosts(
     stored_s=0.010,
     written_s=0.002,
     engine_s=0.040,
+    engine_batch=4,
     one_candidate_share=0.5,
     client_s=0.004,
     client_written_s=0.001,
@@ -94,11 +95,19 @@ def test_costs_come_from_loads_of_one_stream() -> None:
     )
     # Ten summaries are written for 360 ms, 36 ms of which are the event loop's.
     assert costs.engine_s == pytest.approx(0.0324)
+    # Eight of the ten hits at a time, on two cores.
+    assert costs.engine_batch == 4
     assert costs.written_s == pytest.approx(0.0036)
     assert costs.cpu_s(1.0) == pytest.approx(0.080 + costs.encode_s)
     assert costs.cpu_s(0.0) == pytest.approx(0.440 + costs.encode_s)
     assert costs.before_hits_s == pytest.approx(0.012 - 0.004 - 0.002 - 0.0005)
     assert costs.one_candidate_share == pytest.approx(0.5)
+
+
+def test_drafts_share_what_is_read_up_to_five_of_them() -> None:
+    shares = [draft_share(articles, 2) for articles in (1, 2, 3, 5, 7)]
+    assert shares == pytest.approx([1 / 0.85, 1.0, 0.8148, 2 / 3, 2 / 3], abs=1e-3)
+    assert [draft_share(each, each) for each in (1, 4, 9)] == [1.0, 1.0, 1.0]
 
 
 def test_costs_need_all_loads() -> None:

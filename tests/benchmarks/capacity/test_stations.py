@@ -118,3 +118,21 @@ def test_batches_take_what_waits_and_halves_go_to_idle_threads() -> None:
 
     run_in_virtual_time(two())
     assert sizes == [1, 1]
+
+
+def test_what_comes_while_a_thread_works_shares_with_it() -> None:
+    sizes: list[int] = []
+
+    def work_s(works_s: list[float]) -> float:
+        sizes.append(len(works_s))
+        return 1.0
+
+    async def main() -> None:
+        station = BatchStation(2, 8, Cores(2), work_s)
+        first = asyncio.create_task(station.serve(1.0))
+        await asyncio.sleep(0.5)
+        await asyncio.gather(first, *(station.serve(1.0) for _ in range(3)))
+
+    run_in_virtual_time(main())
+    # Of four on two threads each has two.
+    assert sizes == [1, 2, 1]

@@ -56,6 +56,7 @@ def floor(*, written_per_s: float = 50.0, bare_per_s: float = 500.0) -> FloorFig
         both_ms=Percentiles(6.0, 8.0, 10.0),
         greedy_per_s=100.0,
         written_per_s=written_per_s,
+        compared_per_s=written_per_s * 0.8,
         ten_ms=Percentiles(300.0, 400.0, 500.0),
         bare=[
             BareStreamFigures(

@@ -18,7 +18,7 @@ def test_a_measurement_has_its_loads_floors_and_states(tmp_path: Path) -> None:
         sources=(), articles=None, top_k=5, cold=6, pool=6, setting=ServerSetting()
     )
     options = LoadOptions(
-        kinds=("cold", "warm"),
+        kinds=("cold", "warm", "again"),
         levels=(1,),
         rates=(),
         rate_shares=(),
@@ -31,7 +31,7 @@ def test_a_measurement_has_its_loads_floors_and_states(tmp_path: Path) -> None:
     figures = measure_load(tmp_path / "load", corpus_options, options, said.append)
 
     runs = {run.kind: run for run in figures.runs}
-    assert list(runs) == ["hits", "warm", "cold"]
+    assert list(runs) == ["hits", "warm", "again", "cold"]
     for run in runs.values():
         assert run.outcomes[FULL] > 0
         assert not any(outcome.startswith("failed") for outcome in run.outcomes)
@@ -40,10 +40,12 @@ def test_a_measurement_has_its_loads_floors_and_states(tmp_path: Path) -> None:
     assert runs["warm"].stored_share > 0.4
     # What is stored needs no writing.
     assert runs["warm"].cpu_ms < runs["cold"].cpu_ms
+    # What is told again needs next to nothing.
+    assert runs["again"].cpu_ms < runs["warm"].cpu_ms
     assert figures.memory is not None
     assert figures.memory.calls == 20
     assert len(figures.floors) == 3
-    assert len(target_rows(figures)) == 7
+    assert len(target_rows(figures)) == 8
     assert costs_of(figures).engine_s > 0
 
     # A later run finds all that there is.

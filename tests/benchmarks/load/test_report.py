@@ -51,6 +51,19 @@ def test_cold_searches_are_measured_by_raw_batches() -> None:
     assert _row([run("cold", final_ms=301.0)], "final ranking").is_met is False
 
 
+@pytest.mark.parametrize(
+    ("articles", "memory_mb", "is_met"),
+    [(100_000, 600.0, True), (100_000, 601.0, False), (7_600, 300.0, None), (7_600, 700.0, False)],
+)
+def test_memory_is_met_by_an_index_that_is_large_enough(
+    articles: int, memory_mb: float, is_met: bool | None
+) -> None:
+    figures = load_figures([run("hits")])
+    figures.articles, figures.index, figures.start_mb = articles, "embedded", memory_mb
+    row = next(row for row in target_rows(figures) if row.name.startswith("memory of the fresh server"))
+    assert row.is_met is is_met
+
+
 def test_without_floors_only_what_needs_none_is_said() -> None:
     figures = load_figures([run("warm"), run("cold"), run("hits")], [])
     figures.memory = MemoryFigures(10_000, 200.0, 202.0)
@@ -60,6 +73,14 @@ def test_without_floors_only_what_needs_none_is_said() -> None:
         "warm throughput": False,
         "memory, growth in 10,000 calls": False,
     }
+
+
+def test_growth_over_a_few_calls_is_told_and_not_judged() -> None:
+    figures = load_figures([run("warm")], [])
+    figures.memory = MemoryFigures(200, 200.0, 202.0)
+    row = next(row for row in target_rows(figures) if row.name.startswith("memory, growth"))
+    assert row.measured == "+100.0 MB (over 200 calls)"
+    assert row.is_met is None
 
 
 def test_the_report_has_each_load_and_says_what_was_given_up() -> None:

@@ -1,6 +1,7 @@
 """A system whose answers are written down: `python -m tests.benchmarks.peers.scripted_system`.
 
-A query of "fail" fails; "end" ends the process; any other finds the first two articles, with ``--reversed`` the last.
+A query of "fail" fails; "end" ends the process; "stop" stops before the final order; any other finds the first two
+articles, with ``--reversed`` the last.
 """
 
 import os
@@ -24,7 +25,8 @@ class ScriptedSystem:
         emit(hits=ids)
         emit(first_text=True)
         emit(summaries=dict.fromkeys(ids, f"about {query}"))
-        emit(order=ids[::-1])
+        if query != "stop":
+            emit(order=ids[::-1])
 
 
 if __name__ == "__main__":

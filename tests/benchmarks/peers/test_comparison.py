@@ -1,11 +1,14 @@
 """Tests of a whole comparison, of systems whose answers are written down."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from benchmarks.peers import comparison
+from benchmarks.peers.command import peers
 from benchmarks.peers.comparison import PeersOptions, measure_peers
 from benchmarks.peers.errors import SystemFailedError, SystemsDisagreeError
 from benchmarks.peers.systems import SystemChoice
@@ -54,6 +57,23 @@ def test_systems_are_measured_and_reported(
     written = sorted(path.name for path in (tmp_path / "report").iterdir())
     assert written == ["peers-latency.png", "peers-throughput.png", "peers.json", "peers.md"]
     assert json.loads((tmp_path / "report" / "peers.json").read_text()) == printed
+
+
+def test_indexes_alone_are_made_without_a_search(
+    options: PeersOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # It would find something else, were it asked.
+    other = SystemChoice("other", SCRIPTED, options=("--reversed",), has_our_engine=True)
+    only = replace(options, index_only=True)
+    measure_peers(only, [OURS, other], report_folder=tmp_path / "report", as_json=False)
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / "report").exists()
+
+
+def test_indexes_alone_are_kept_somewhere() -> None:
+    refused = CliRunner().invoke(peers, ["--index-only"])
+    assert refused.exit_code == 2
+    assert "--keep" in refused.output
 
 
 def test_a_system_that_finds_something_else_is_no_peer(options: PeersOptions) -> None:

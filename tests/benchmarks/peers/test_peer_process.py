@@ -76,6 +76,14 @@ async def test_a_search_that_fails_is_an_error_that_names_the_system(tmp_path: P
     await with_system(tmp_path, ask)
 
 
+async def test_a_search_without_a_final_order_is_an_error(tmp_path: Path) -> None:
+    async def ask(system: SystemProcess) -> None:
+        with pytest.raises(SystemFailedError, match="scripted ended a search without a final order"):
+            await system.search("stop")
+
+    await with_system(tmp_path, ask)
+
+
 async def test_a_system_that_ends_ends_the_searches_that_wait_for_it(tmp_path: Path) -> None:
     with pytest.RaisesGroup(
         pytest.RaisesExc(SystemFailedError, match="scripted ended"), flatten_subgroups=True
