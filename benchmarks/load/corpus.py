@@ -83,10 +83,13 @@ def read_corpus(folder: Path, options: CorpusOptions) -> LoadCorpus | None:
     # Searches have changed what is in a cluster.
     if not path.exists() or options.setting.url is not None:
         return None
-    corpus = msgspec.json.decode(path.read_bytes(), type=LoadCorpus)
+    corpus = msgspec.json.decode(
+        path.read_bytes(), type=LoadCorpus, dec_hook=lambda kind, name: kind(name) if kind is Path else name
+    )
     return corpus if corpus.options == options else None
 
 
 def write_corpus(folder: Path, corpus: LoadCorpus) -> None:
     """Leaves a corpus in a folder, beside its indices."""
-    (folder / _FILE).write_bytes(msgspec.json.encode(corpus))
+    # Paths as their names.
+    (folder / _FILE).write_bytes(msgspec.json.encode(corpus, enc_hook=str))

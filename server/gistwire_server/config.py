@@ -45,7 +45,7 @@ class SummaryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Candidates for each hit in mode BEST."""
     max_tokens: Annotated[int, msgspec.Meta(ge=8, le=256)] = 64
     """Longest summary, in tokens."""
-    concurrency: PositiveInt = 8
+    concurrency: PositiveInt = 10
     """Most hits of one search that are summarized at a time."""
 
 

@@ -10,7 +10,7 @@ from gistwire.v1 import events_pb2
 Item = TypeVar("Item")
 
 _FULL = 16
-"""Events that wait when nothing further is begun. With those of eight hits under way that is 10 to 60 KB."""
+"""Events that wait when nothing further is begun. With those of ten hits under way that is 10 to 60 KB."""
 
 
 class CoalescingQueue(Generic[Item]):
