@@ -216,10 +216,17 @@ def query_alternatives(text: str, languages: Collection[str] = STEMMED_LANGUAGES
         for each word that is not a stop word (for each at all, if all are) the terms under which an article
         may hold it: whole, and as the stem of each language.
     """
+    return list(_alternatives(text, tuple(sorted(STEMMED_LANGUAGES.intersection(languages)))))
+
+
+# One search analyses its query for retrieval, for extracts, and for highlights.
+@lru_cache(maxsize=256)
+def _alternatives(text: str, stemmed: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     words = _words(text)
     kept = [word for word in words if word not in _ALL_STOP_WORDS] or words
-    stemmed = sorted(STEMMED_LANGUAGES.intersection(languages))
-    return [tuple(dict.fromkeys([word, *(_term(word, language) for language in stemmed)])) for word in kept]
+    return tuple(
+        tuple(dict.fromkeys([word, *(_term(word, language) for language in stemmed)])) for word in kept
+    )
 
 
 def _words(text: str) -> list[str]:

@@ -54,8 +54,12 @@ class WebAddressRule:
 
     def find(self, text: str) -> list[Finding]:
         """Finds them, in order; the mark that ends a sentence is no part of one."""
+        read = plain(text)
+        # Most texts have none of what every form has one of, which is seen in a tenth of the time.
+        if not any(sign in read for sign in ":/") and "www." not in read.lower():
+            return []
         findings = []
-        for match in _RUN.finditer(plain(text)):
+        for match in _RUN.finditer(read):
             for found in _WEB_ADDRESS.finditer(match[0]):
                 length = len(found[0].rstrip(_AFTER_ADDRESS))
                 start = match.start() + found.start()
