@@ -1,5 +1,6 @@
 """What a figure was measured on, which is printed beside it, and what benchmarks ask of the machine."""
 
+import hashlib
 import logging
 import os
 import platform
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import structlog
 
+_CPU_INFO = Path("/proc/cpuinfo")
+
 GISTWIRE = str(Path(sys.executable).with_name("gistwire"))
 """The command as it is installed beside this Python, which is what a user starts."""
 
@@ -19,6 +22,15 @@ def describe_machine() -> str:
     packages = ("grpcio", "ctranslate2", "numpy", "rank-bm25")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return f"{_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+
+
+def cpu_identity() -> str:
+    """Maker, family, model, stepping and what it can compute, as a hash: CPUs of one name differ in these."""
+    names = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags")
+    lines = (line.partition(":") for line in _CPU_INFO.read_text().splitlines())
+    fields = {name.strip(): value.strip() for name, _, value in lines}
+    told = "\n".join(fields.get(name, "") for name in names)
+    return hashlib.blake2b(f"{told}\n{os.cpu_count()}".encode(), digest_size=8).hexdigest()
 
 
 def quiet_log() -> None:
@@ -40,7 +52,7 @@ def free_port() -> int:
 
 
 def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in _CPU_INFO.read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
