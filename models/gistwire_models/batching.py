@@ -115,7 +115,9 @@ class DynamicBatcher(Generic[Item, Result]):
         self._estimated_s_per_cost = 0.0
         self._closed = False
 
-    async def submit(self, items: Sequence[Item], *, priority: Priority) -> list[Result]:
+    async def submit(
+        self, items: Sequence[Item], *, priority: Priority, admitted: bool = False
+    ) -> list[Result]:
         """Computes items, in batches shared with other calls.
 
         Cancelling the call drops its items that still wait.
@@ -123,6 +125,7 @@ class DynamicBatcher(Generic[Item, Result]):
         Args:
             items: what is computed; may be empty.
             priority: which of the waiting items go first.
+            admitted: whether they go on with what was accepted before, and are never refused for want of room.
 
         Returns:
             One result for each item, in order.
@@ -135,7 +138,7 @@ class DynamicBatcher(Generic[Item, Result]):
             raise ModelUnavailableError("the engine was closed")
         if not items:
             return []
-        if priority is not Priority.INGEST:
+        if priority is not Priority.INGEST and not admitted:
             self._check_not_overloaded(len(items))
         call = _Call[Result](len(items), asyncio.get_running_loop().create_future())
         self._calls.add(call)
@@ -221,8 +224,8 @@ class DynamicBatcher(Generic[Item, Result]):
 
     def _fill_a_batch(self, waiting: Sequence[_Waiting[Item, Result]]) -> bool:
         """Whether so many wait that each replica would have a batch that is full."""
-        costs = [each.cost for each in islice(waiting, _SIMILARITY_WINDOW)]
-        return len(costs) * max(costs) > self._replicas * self._max_batch_cost
+        dearest = max(each.cost for each in islice(waiting, _SIMILARITY_WINDOW))
+        return len(waiting) * dearest > self._replicas * self._max_batch_cost
 
     def _take_batch(self, priority: Priority, max_items: int) -> list[_Waiting[Item, Result]]:
         queue = self._queues[priority]

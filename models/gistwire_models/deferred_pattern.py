@@ -44,6 +44,9 @@ class _DeferredPattern:
         return self._compiled
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            # A copy that is not filled yet has none of its own, and patterns have none that anybody uses.
+            raise AttributeError(name)
         # Reached once for each name, which is then an attribute like any other.
         attribute = getattr(self.compiled(), name)
         setattr(self, name, attribute)

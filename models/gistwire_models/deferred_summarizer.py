@@ -59,8 +59,8 @@ class DeferredSummarizer:
         if self._opening is None:
             return
         try:
-            summarizer = await self._opening
-        except GistwireModelError:
+            summarizer = await asyncio.shield(self._opening)
+        except Exception:  # noqa: BLE001 (that it failed was told to who asked for a summary)
             return
         await summarizer.close()
 

@@ -17,7 +17,8 @@ from gistwire_models.summary_draft import Draft
 from gistwire_models.summary_writer import SummaryJob, SummaryWriter
 
 MAX_WAITING = 256
-"""Articles that may wait: one takes about 60 ms on a core, so that the last of these would wait for 15 s."""
+"""Drafts that may wait, with searches that follow others: a draft takes 30 to 60 ms of a core, so that the last of
+these would wait for some 5 s on two."""
 
 _SEARCH_COST = 4
 """What a beam search costs, as drafts, of which it keeps as many: of two short articles together it takes a fifth
@@ -172,7 +173,9 @@ class LocalSummarizer:
         (candidates,) = await self._batcher.submit([_Step(job)], priority=Priority.SUMMARY)
         if job.candidates > 1 and not job.draft.abandoned.is_set():
             # After the drafts that wait: a reader sees of every article something before more of one is tried.
-            (found,) = await self._batcher.submit([_Step(job, is_search=True)], priority=Priority.SUMMARY)
+            (found,) = await self._batcher.submit(
+                [_Step(job, is_search=True)], priority=Priority.SUMMARY, admitted=True
+            )
             candidates = (*candidates, *found)
         return distinct(candidates)[: job.candidates]
 

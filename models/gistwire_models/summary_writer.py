@@ -175,7 +175,9 @@ class SummaryWriter:
             ValueError: the model wrote no word of an article.
         """
         candidates = self._write_drafts(jobs)
-        if not all(candidate.text for candidate in candidates):
+        for job, candidate in zip(jobs, candidates, strict=True):
+            if candidate.text or job.draft.abandoned.is_set():
+                continue
             raise ValueError("the model wrote no word")
         return candidates
 

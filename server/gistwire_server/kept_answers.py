@@ -137,6 +137,7 @@ class KeptAnswers:
         self._models = models
         self._max_age_s = max_age_s
         self._clock = clock
+        self._generation_seen: int | None = None
         self._kept: LRUCache[_Key, _Kept] = LRUCache(max_bytes, getsizeof=lambda kept: kept.bytes_in_memory)
 
     def __len__(self) -> int:
@@ -161,6 +162,10 @@ class KeptAnswers:
         generation = await self._generation(timeout_s)
         if generation is None:
             return None
+        if generation != self._generation_seen:
+            # What was found before is never told again.
+            self._kept.clear()
+            self._generation_seen = generation
         # The time that a call has is none of what its answer depends on, as long as it is enough.
         return Question(_Key(replace(plan, deadline_s=0.0), self._models()), generation, asked_s)
 
@@ -188,7 +193,7 @@ class KeptAnswers:
             timeout_s: longest wait for the index, in seconds.
         """
         question, answer = recording.question, recording.answer()
-        size = answer.bytes_in_memory + len(question.key.plan.query.encode())
+        size = answer.bytes_in_memory + _size(question.key.plan)
         if size > self._kept.maxsize or self._models() != question.key.models:
             return
         if await self._generation(timeout_s) == question.generation:
@@ -201,3 +206,9 @@ class KeptAnswers:
         except (GistwireIndexerError, TimeoutError):
             # The search itself will say what is wrong with the index.
             return None
+
+
+def _size(plan: SearchPlan) -> int:
+    """About what a plan's texts take; a filter is kept parsed, in objects of twelve times its length (measured)."""
+    texts = (plan.query, *plan.interests)
+    return sum(4 * len(text) + 50 for text in texts) + 16 * len(str(plan.filter or ""))

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from functools import cached_property
+from threading import Lock
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -31,7 +31,7 @@ class Writing(NamedTuple):
     max_tokens: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PreparedArticle:
     """An article as its summaries are written and checked.
 
@@ -46,20 +46,25 @@ class PreparedArticle:
     embedding: Embedding
     language: str
     rejected: LRUCache[Writing, tuple[Candidate, ...]] = field(default_factory=lambda: LRUCache(_REMEMBERED))
+    _profiles: list[ArticleProfile] = field(default_factory=list, repr=False)
+    _making: Lock = field(default_factory=Lock, repr=False)
 
-    @cached_property
+    @property
     def profile(self) -> ArticleProfile:
         """What summaries of it are compared with; made when it is first asked for, by CPU work of milliseconds.
 
         That is when there is something to compare: the first word of a summary does not wait for it.
         """
-        source = Source(self.evidence.text, self.language, headline=self.evidence.headline)
-        return ArticleProfile(source, self.embedding)
+        with self._making:
+            if not self._profiles:
+                source = Source(self.evidence.text, self.language, headline=self.evidence.headline)
+                self._profiles.append(ArticleProfile(source, self.embedding))
+            return self._profiles[0]
 
     @property
     def has_profile(self) -> bool:
         """Whether the profile is made."""
-        return "profile" in vars(self)
+        return bool(self._profiles)
 
 
 class PreparedArticles:

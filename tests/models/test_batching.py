@@ -204,6 +204,22 @@ async def test_too_many_urgent_items_are_refused() -> None:
     await batcher.close()
 
 
+async def test_what_goes_on_with_accepted_work_is_not_refused() -> None:
+    engine = HeldEngine()
+    batcher = make_batcher(engine, urgent=1)
+    calls = [submit(batcher, "0")]
+    await engine.batch_begun()
+    calls.append(submit(batcher, *"abc", priority=Priority.SUMMARY))
+    await settle()
+    going_on = asyncio.create_task(batcher.submit(["d"], priority=Priority.SUMMARY, admitted=True))
+    with pytest.raises(ModelOverloadedError):
+        await batcher.submit(["x"], priority=Priority.SUMMARY)
+    engine.let_go()
+    assert await going_on == ["dd"]
+    await asyncio.gather(*calls)
+    await batcher.close()
+
+
 async def test_ingest_waits_for_room_instead() -> None:
     engine = HeldEngine()
     batcher = make_batcher(engine, max_batch_cost=1, ingest=2, urgent=2)

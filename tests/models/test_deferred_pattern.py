@@ -1,5 +1,7 @@
 """Tests of regular expressions that are compiled when they are first used."""
 
+import copy
+import pickle
 import re
 
 import pytest
@@ -35,6 +37,13 @@ def test_what_is_costly_to_write_is_written_when_it_is_compiled(compiled: list[s
     assert not compiled
     assert pattern.fullmatch("two")
     assert compiled == ["one|two"]
+
+
+def test_a_copy_is_a_pattern_as_well() -> None:
+    pattern = deferred_pattern("ant")
+    assert pattern.search("an ant")
+    assert copy.copy(pattern).search("an ant")
+    assert pickle.loads(pickle.dumps(pattern)).search("an ant")
 
 
 def test_all_are_compiled_before_anybody_waits(compiled: list[str]) -> None:

@@ -74,6 +74,16 @@ async def test_a_call_that_is_cancelled_leaves_the_others_their_model() -> None:
     assert calls[0].cancelled()
 
 
+async def test_whatever_kept_it_from_opening_it_closes() -> None:
+    async def fail() -> GeneratingSummarizer:
+        raise OSError("the disk is gone")
+
+    summarizer = DeferredSummarizer(MODEL, ("en",), fail)
+    with pytest.raises(OSError, match="disk"):
+        await summarize(summarizer, make_request())
+    await summarizer.close()
+
+
 async def test_a_model_that_cannot_be_opened_is_unavailable_and_closes() -> None:
     async def fail() -> GeneratingSummarizer:
         raise ModelFormatError("the model is damaged")

@@ -463,6 +463,16 @@ def abandoned_job(source: Any, words: Any, request: SummaryRequest) -> Any:
     return SummaryJob(source, words, request.candidates, request.max_tokens, draft)
 
 
+async def test_an_abandoned_article_without_a_word_fails_no_other(summarizer: LocalSummarizer) -> None:
+    writer = summarizer._writer
+    request = make_request()
+    source, words = writer.read(request)
+    left = abandoned_job(source, words, request)
+    writer._engine = DictatedEngine(summarizer, "[UNK] [UNK]")
+    (candidate,) = await asyncio.to_thread(writer.write_drafts, [left])
+    assert candidate.text == ""
+
+
 async def test_closing_the_generator_leaves_no_task(summarizer: LocalSummarizer) -> None:
     before = asyncio.all_tasks()
     events = summarizer.summarize(make_request())

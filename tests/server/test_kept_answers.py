@@ -13,6 +13,7 @@ from gistwire.v1 import events_pb2
 from gistwire_indexer.article import Article
 from gistwire_indexer.embedded import EmbeddedIndex, EmbeddedUserEvents
 from gistwire_indexer.errors import IndexUnavailableError
+from gistwire_indexer.filter import parse_filter
 from gistwire_indexer.index import ArticleIndex, ArticleToIndex, StoredSummary
 from gistwire_models.encoder import ModelVersion
 from gistwire_models.errors import ModelUnavailableError
@@ -206,6 +207,27 @@ async def test_nothing_is_told_again_after_a_write(
     expected = await search(keeping_nothing(bench.engines))
     assert of_kind(fresh.events, events_pb2.Summary) == of_kind(expected.events, events_pb2.Summary)
     assert await is_told_again(bench.engines)
+
+
+async def test_what_is_out_of_date_is_dropped_by_the_next_search(bench: Bench) -> None:
+    await search(bench.engines, replace(STORED, query="ferry"))
+    await search(bench.engines, replace(STORED, query="harbour"))
+    assert len(bench.engines.answers) == 2
+    await delete(bench)
+    await search(bench.engines, replace(STORED, query="strike"))
+    assert len(bench.engines.answers) == 1
+
+
+async def test_what_a_search_names_takes_memory_too(bench: Bench) -> None:
+    engines = keeping(bench)
+    await search(engines, replace(STORED, interests=()))
+    size = engines.answers.bytes_in_memory
+    named = replace(
+        STORED, filter=parse_filter('source = "' + "x" * 1_000 + '"'), interests=("harbour " * 20,) * 5
+    )
+    await search(engines, named)
+    # Less is found, but what it was found by stays.
+    assert engines.answers.bytes_in_memory > size + 16_000
 
 
 async def test_what_another_process_writes_counts(bench: Bench, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ class _ServicesWhenCalled(grpc.GenericRpcHandler):
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> "grpc.RpcMethodHandler[object, object] | None":
-        name = handler_call_details.method.split("/")[1]
+        name = handler_call_details.method.rpartition("/")[0].removeprefix("/")
         if name not in _SERVICES:
             return None
         if name not in self._made:

@@ -95,8 +95,8 @@ def test_costs_come_from_loads_of_one_stream() -> None:
     )
     # Ten summaries are written for 360 ms, 36 ms of which are the event loop's.
     assert costs.engine_s == pytest.approx(0.0324)
-    # Eight of the ten hits at a time, on two cores.
-    assert costs.engine_batch == 4
+    # All ten hits at a time, on two cores.
+    assert costs.engine_batch == 5
     assert costs.written_s == pytest.approx(0.0036)
     assert costs.cpu_s(1.0) == pytest.approx(0.080 + costs.encode_s)
     assert costs.cpu_s(0.0) == pytest.approx(0.440 + costs.encode_s)
