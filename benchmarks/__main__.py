@@ -9,6 +9,7 @@ from benchmarks.capacity.command import capacity
 from benchmarks.digests import measure_digests
 from benchmarks.growth import measure_growth
 from benchmarks.guard.command import guard
+from benchmarks.help import examples
 from benchmarks.ingest import measure_ingest
 from benchmarks.load.command import load
 from benchmarks.machine import quiet_log
@@ -23,11 +24,6 @@ from benchmarks.topics import measure_topics
 from benchmarks.triton import measure_triton
 
 
-def _examples(*arguments: str) -> str:
-    """The end of a command's help: calls of it, one a line, which click leaves so behind the character U+0008."""
-    return "\n".join(["\b", "Examples:", *(f"  python -m benchmarks {each}" for each in arguments)])
-
-
 @click.group()
 def main() -> None:
     """Measure Gistwire on this machine."""
@@ -40,7 +36,7 @@ main.add_command(guard)
 main.add_command(peers)
 
 
-@main.command(epilog=_examples("speed", "speed --articles 7600 --articles 100000 agnews.jsonl.gz"))
+@main.command(epilog=examples("speed", "speed --articles 7600 --articles 100000 agnews.jsonl.gz"))
 @click.option(
     "--articles", "sizes", type=int, multiple=True, default=(7_600,), help="Size of the corpus; repeatable."
 )
@@ -54,7 +50,7 @@ def speed(sizes: tuple[int, ...], searches: int, sources: tuple[str, ...]) -> No
     measure_speed(sizes, sources, searches)
 
 
-@main.command(epilog=_examples("startup agnews.jsonl.gz"))
+@main.command(epilog=examples("startup agnews.jsonl.gz"))
 @click.option(
     "--runs", type=click.IntRange(2), default=10, show_default=True, help="Processes for each figure."
 )
@@ -67,7 +63,7 @@ def startup(runs: int, sources: tuple[str, ...]) -> None:
     measure_startup(sources, runs=runs)
 
 
-@main.command(epilog=_examples("policy agnews.jsonl.gz reuters.jsonl.gz"))
+@main.command(epilog=examples("policy agnews.jsonl.gz reuters.jsonl.gz"))
 @click.argument("sources", nargs=-1)
 def policy(sources: tuple[str, ...]) -> None:
     """What the default policy of summaries finds in real news, where there is next to nothing to find.
@@ -77,7 +73,7 @@ def policy(sources: tuple[str, ...]) -> None:
     measure_policy(sources)
 
 
-@main.command(epilog=_examples("quality", "quality agnews.jsonl.gz reuters.jsonl.gz"))
+@main.command(epilog=examples("quality", "quality agnews.jsonl.gz reuters.jsonl.gz"))
 @click.argument("sources", nargs=-1)
 def quality(sources: tuple[str, ...]) -> None:
     """Quality of retrieval and ranking, by weights.
@@ -89,7 +85,7 @@ def quality(sources: tuple[str, ...]) -> None:
 
 
 @main.command(
-    epilog=_examples(
+    epilog=examples(
         "recommendation huffpost.jsonl.gz agnews.jsonl.gz",
         "recommendation --tune --readers 400 huffpost.jsonl.gz",
     )
@@ -107,7 +103,7 @@ def recommendation(*, articles: int, readers: int, tune: bool, sources: tuple[st
 
 
 @main.command(
-    epilog=_examples(
+    epilog=examples(
         "growth --url http://127.0.0.1:9200",
         "growth --articles 10000 --articles 100000 agnews.jsonl.gz huffpost.jsonl.gz",
     )
@@ -133,7 +129,7 @@ def growth(
 
 
 @main.command(
-    epilog=_examples("ingest", "ingest --index elasticsearch --url http://127.0.0.1:9200 --articles 20000")
+    epilog=examples("ingest", "ingest --index elasticsearch --url http://127.0.0.1:9200 --articles 20000")
 )
 @click.option("--index", type=click.Choice(["embedded", "elasticsearch"]), default="embedded")
 @click.option("--url", default="http://127.0.0.1:9200", show_default=True, help="Address of the cluster.")
@@ -151,7 +147,7 @@ def ingest(index: str, url: str, articles: int, visibility: str, sources: tuple[
     measure_ingest(index=index, url=url, articles=articles, visibility=visibility, sources=sources)
 
 
-@main.command(epilog=_examples("topics agnews.jsonl.gz huffpost.jsonl.gz inshorts.jsonl.gz reuters.jsonl.gz"))
+@main.command(epilog=examples("topics agnews.jsonl.gz huffpost.jsonl.gz inshorts.jsonl.gz reuters.jsonl.gz"))
 @click.argument("sources", nargs=-1)
 def topics(sources: tuple[str, ...]) -> None:
     """Categories on test splits, story clustering against a baseline and the truth, its updates, and its speed."""
@@ -159,7 +155,7 @@ def topics(sources: tuple[str, ...]) -> None:
 
 
 @main.command(
-    epilog=_examples(
+    epilog=examples(
         "triton",
         "triton --engine-cores 1 --concurrency 8",
         "triton --target 127.0.0.1:8001 --concurrency 8 agnews.jsonl.gz",
@@ -204,7 +200,7 @@ def triton(
     )
 
 
-@main.command(epilog=_examples("digests", "digests agnews.jsonl.gz reuters.jsonl.gz"))
+@main.command(epilog=examples("digests", "digests agnews.jsonl.gz reuters.jsonl.gz"))
 @click.argument("sources", nargs=-1)
 def digests(sources: tuple[str, ...]) -> None:
     """Digests: citations that hold, repetition, coverage, false alarms, and times beside a search's.
@@ -215,7 +211,7 @@ def digests(sources: tuple[str, ...]) -> None:
     measure_digests(sources)
 
 
-@main.command(epilog=_examples("dashboard", "dashboard --minutes 20 --output dashboard.png"))
+@main.command(epilog=examples("dashboard", "dashboard --minutes 20 --output dashboard.png"))
 @click.option(
     "--output", type=click.Path(path_type=Path), default="docs/images/dashboard.png", show_default=True
 )

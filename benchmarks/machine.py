@@ -27,8 +27,7 @@ def describe_machine() -> str:
 def cpu_identity() -> str:
     """Maker, family, model, stepping and what it can compute, as a hash: CPUs of one name differ in these."""
     names = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags")
-    lines = (line.partition(":") for line in _CPU_INFO.read_text().splitlines())
-    fields = {name.strip(): value.strip() for name, _, value in lines}
+    fields = _cpu_fields()
     told = "\n".join(fields.get(name, "") for name in names)
     return hashlib.blake2b(f"{told}\n{os.cpu_count()}".encode(), digest_size=8).hexdigest()
 
@@ -52,7 +51,10 @@ def free_port() -> int:
 
 
 def _cpu() -> str:
-    for line in _CPU_INFO.read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
+    return _cpu_fields().get("model name", platform.machine())
+
+
+def _cpu_fields() -> dict[str, str]:
+    """What the system tells of the last of its cores."""
+    lines = (line.partition(":") for line in _CPU_INFO.read_text().splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}

@@ -13,6 +13,7 @@ from gistwire_server.config import ServerConfig
 from benchmarks.capacity.comparison import compare, comparison_text
 from benchmarks.capacity.costs import SearchCosts, costs_of
 from benchmarks.capacity.sizing import gpus_for, shards_for, size_replicas
+from benchmarks.help import examples
 from benchmarks.load.corpus import CorpusOptions
 from benchmarks.load.figures import LoadFigures
 from benchmarks.load.measurement import LoadOptions, measure_load
@@ -22,15 +23,13 @@ _LEVELS = (1, 4, 16)
 _RATE_SHARES = (0.4, 0.7)
 
 
-_EXAMPLES = """\b
-Examples:
-  python -m benchmarks capacity agnews.jsonl.gz
-  python -m benchmarks load --json load.json agnews.jsonl.gz
-  python -m benchmarks capacity --figures load.json --searches-per-s 50 --stored-share 0.6
-"""
-
-
-@click.command(epilog=_EXAMPLES)
+@click.command(
+    epilog=examples(
+        "capacity agnews.jsonl.gz",
+        "load --json load.json agnews.jsonl.gz",
+        "capacity --figures load.json --searches-per-s 50 --stored-share 0.6",
+    )
+)
 @click.option("--searches-per-s", type=click.FloatRange(min=0, min_open=True), help="A load to size for.")
 @click.option(
     "--stored-share",

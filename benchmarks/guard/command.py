@@ -12,6 +12,7 @@ import msgspec
 
 from benchmarks.guard.decision import Judgement, Verdict, judge, judge_again
 from benchmarks.guard.rounds import ROUNDS, GuardMeasurementError, Round, open_rounds
+from benchmarks.help import examples
 from benchmarks.machine import cpu_identity, describe_machine
 
 RECORDED = Path(__file__).parents[1] / "recorded_ratios.json"
@@ -44,7 +45,7 @@ class RecordedRatios(msgspec.Struct, frozen=True):
     ratios: dict[str, float]
 
 
-@click.command()
+@click.command(epilog=examples("guard", "guard --record"))
 @click.option("--record", is_flag=True, help="Write what is measured as what later runs are compared with.")
 def guard(*, record: bool) -> None:
     """Compare what the server takes, beside what lies under it, with recorded ratios.

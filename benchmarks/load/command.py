@@ -10,21 +10,21 @@ from typing import cast
 import click
 import msgspec
 
+from benchmarks.help import examples
 from benchmarks.load.corpus import CorpusOptions
 from benchmarks.load.figures import LoadKind
 from benchmarks.load.measurement import LoadOptions, measure_load
 from benchmarks.load.report import draw_report, report_text
 from benchmarks.load.setting import ServerSetting
 
-_EXAMPLES = """\b
-Examples:
-  python -m benchmarks load agnews.jsonl.gz
-  python -m benchmarks load --kind warm --growth-calls 20000 --report report agnews.jsonl.gz
-  python -m benchmarks load --kind cold --streams 1 --streams 8 --candidates 1 --rate 2 agnews.jsonl.gz
-"""
 
-
-@click.command(epilog=_EXAMPLES)
+@click.command(
+    epilog=examples(
+        "load agnews.jsonl.gz",
+        "load --kind warm --growth-calls 20000 --report report agnews.jsonl.gz",
+        "load --kind cold --streams 1 --streams 8 --candidates 1 --rate 2 agnews.jsonl.gz",
+    )
+)
 @click.option("--articles", type=click.IntRange(1_000), help="Size of the corpus.  [default: as given]")
 @click.option(
     "--kind",

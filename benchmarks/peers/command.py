@@ -5,19 +5,19 @@ from pathlib import Path
 import click
 from gistwire_models.cores import available_cores
 
+from benchmarks.help import examples
 from benchmarks.peers.comparison import PeersOptions, measure_peers
 from benchmarks.peers.errors import PeersError
 from benchmarks.peers.systems import SYSTEMS, chosen
 
-_EXAMPLES = """\b
-Examples:
-  python -m benchmarks peers agnews.jsonl.gz
-  python -m benchmarks peers --system txtai --searches 40 --report report agnews.jsonl.gz
-  python -m benchmarks peers --elasticsearch-url http://127.0.0.1:9200 agnews.jsonl.gz
-"""
 
-
-@click.command(epilog=_EXAMPLES)
+@click.command(
+    epilog=examples(
+        "peers agnews.jsonl.gz",
+        "peers --system txtai --searches 40 --report report agnews.jsonl.gz",
+        "peers --elasticsearch-url http://127.0.0.1:9200 agnews.jsonl.gz",
+    )
+)
 @click.option("--articles", type=click.IntRange(200), default=7_600, show_default=True, help="At most.")
 @click.option(
     "--searches", type=click.IntRange(2), default=20, show_default=True, help="Of each system, one at a time."

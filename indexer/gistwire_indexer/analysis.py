@@ -175,8 +175,7 @@ def locate_terms(text: str, language: str) -> Iterator[LocatedTerm]:
                 yield LocatedTerm(_term(word, language), *token.span())
         return
     folded, origins = _folded_with_origins(text)
-    tokens = _ASCII_TOKEN if folded.isascii() else _TOKEN
-    for token in tokens.finditer(folded):
+    for token in _TOKEN.finditer(folded):
         if _CJK_RUN.match(token.group()):
             for offset, bigram in enumerate(_bigrams(token.group())):
                 start = token.start() + offset

@@ -225,6 +225,11 @@ async def summarize_together(
     return [(draft, [each.text for each in candidates.candidates]) for draft, candidates in found], engine
 
 
+def job_of(writer: SummaryWriter, request: SummaryRequest, *, candidates: int) -> SummaryJob:
+    source, words = writer.read(request)
+    return SummaryJob(source, words, candidates, 32, Draft(words))
+
+
 @pytest.mark.parametrize(
     ("alone", "text", "reason"),
     [
@@ -238,10 +243,7 @@ async def test_a_draft_that_took_a_word_of_another_article_is_written_on_alone(
 ) -> None:
     requests = [make_request(), make_request(body=OTHER_BODY, headline="Lava glows")]
     writer = summarizer._writer
-    jobs = []
-    for request in requests:
-        source, words = writer.read(request)
-        jobs.append(SummaryJob(source, words, 1, 32, Draft(words)))
+    jobs = [job_of(writer, request, candidates=1) for request in requests]
     engine = StrayingEngine(writer, tokenizer, ["oil prices lava", "lava dawn . [SEP]"], [alone])
     writer._engine = engine
     oil, lava = await asyncio.to_thread(writer.write_drafts, jobs)
@@ -257,10 +259,7 @@ async def test_an_article_whose_search_took_words_of_another_is_searched_alone(
 ) -> None:
     requests = [make_request(), make_request(body=OTHER_BODY, headline="Lava glows")]
     writer = summarizer._writer
-    jobs = []
-    for request in requests:
-        source, words = writer.read(request)
-        jobs.append(SummaryJob(source, words, 2, 32, Draft(words)))
+    jobs = [job_of(writer, request, candidates=2) for request in requests]
     engine = StrayingEngine(writer, tokenizer, ["oil prices lava", "lava dawn ."], ["oil prices rose ."])
     writer._engine = engine
     (oil,), (lava,) = await asyncio.to_thread(writer.search, jobs)
@@ -272,10 +271,7 @@ async def test_searches_share_beams_with_those_that_want_as_many_candidates(
     summarizer: LocalSummarizer, engine: RecordingEngine
 ) -> None:
     requests = [make_request(candidates=candidates) for candidates in (2, 5, 2)]
-    jobs = []
-    for request in requests:
-        source, words = summarizer._writer.read(request)
-        jobs.append(SummaryJob(source, words, request.candidates, 32, Draft(words)))
+    jobs = [job_of(summarizer._writer, request, candidates=request.candidates) for request in requests]
     found = await asyncio.to_thread(summarizer._writer.search, jobs)
     assert sorted(engine.batch_sizes) == [1, 2]
     assert found[0] == found[2]
@@ -297,10 +293,7 @@ async def test_those_that_strayed_are_written_on_together_as_long_as_fewer_stray
     other = make_request(body=OTHER_BODY, headline="Lava glows")
     requests = [make_request(), other, other]
     writer = summarizer._writer
-    jobs = []
-    for request in requests:
-        source, words = writer.read(request)
-        jobs.append(SummaryJob(source, words, 1, 32, Draft(words)))
+    jobs = [job_of(writer, request, candidates=1) for request in requests]
     first = ["oil prices lava", "lava dawn . [SEP]", "glow oil"]
     engine = StrayingEngine(writer, tokenizer, first, second, *([text] for text in third))
     writer._engine = engine
