@@ -14,8 +14,8 @@ import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import snowballstemmer
 from gistwire_models.deferred_pattern import deferred_pattern
@@ -110,11 +110,11 @@ _CJK = (
 # The repetitions are bounded so that hostile text makes many terms of 64 characters, not few huge ones.
 _ACRONYM = r"(?<!\w)(?:[^\W\d_]\.){1,8}[^\W\d_](?!\w)"
 _NUMBER = r"(?<![\w.,])\d{1,24}(?:[.,]\d{1,24}){1,8}"
+# Few words begin as one of these does, which is seen sooner than that it is none.
+_DOTTED = rf"(?=[^\W\d_]\.|\d)(?:{_ACRONYM}|{_NUMBER})"
 _LETTER = rf"[^\W_{_CJK}]"
-_TOKEN = deferred_pattern(
-    lambda: rf"{_ACRONYM}|{_NUMBER}|[{_CJK}]+|{_LETTER}(?:{_LETTER}|['{_marks()}]){{0,63}}"
-)
-_ASCII_TOKEN = deferred_pattern(rf"{_ACRONYM}|{_NUMBER}|[a-z0-9][a-z0-9']{{0,63}}", re.ASCII)
+_TOKEN = deferred_pattern(lambda: rf"{_DOTTED}|[{_CJK}]+|{_LETTER}(?:{_LETTER}|['{_marks()}]){{0,63}}")
+_ASCII_TOKEN = deferred_pattern(rf"{_DOTTED}|[a-z0-9][a-z0-9']{{0,63}}", re.ASCII)
 _CJK_RUN = deferred_pattern(rf"[{_CJK}]+")
 # What normalization may join into one character: a letter with its marks, the letters of a Korean syllable.
 _CLUSTER = deferred_pattern(lambda: rf".[{_marks()}\u1160-\u11ff]*", re.DOTALL)
@@ -122,8 +122,7 @@ _THOUSANDS = deferred_pattern(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){
 _ELISION = deferred_pattern(r"\A(?:[cdjlmnst]|qu|dell|nell|all|dall|sull|un)'(?=\w)")
 
 
-@dataclass(frozen=True, slots=True)
-class LocatedTerm:
+class LocatedTerm(NamedTuple):
     """A term with its place in a text.
 
     Attributes:
@@ -171,8 +170,8 @@ def locate_terms(text: str, language: str) -> Iterator[LocatedTerm]:
     if text.isascii():
         # Folding changes no place.
         for token in _ASCII_TOKEN.finditer(text.lower()):
-            if word := _plain_word(token.group()):
-                yield LocatedTerm(_term(word, language), *token.span())
+            if word := _plain_word(token[0]):
+                yield LocatedTerm(_term(word, language), token.start(), token.end())
         return
     folded, origins = _folded_with_origins(text)
     for token in _TOKEN.finditer(folded):
@@ -199,9 +198,14 @@ def term_frequencies(headline: str, body: str, language: str) -> Counter[str]:
     return frequencies
 
 
-def analyze_query(text: str) -> list[str]:
-    """Terms under which articles of any language may hold the words of a query, in order."""
-    return [term for alternatives in query_alternatives(text) for term in alternatives]
+def analyze_query(text: str, languages: Collection[str] = STEMMED_LANGUAGES) -> list[str]:
+    """Terms under which articles may hold the words of a query, in order.
+
+    Args:
+        text: the query, in any language.
+        languages: ISO 639 codes of the languages that the articles are in.
+    """
+    return [term for alternatives in query_alternatives(text, languages) for term in alternatives]
 
 
 def query_alternatives(text: str, languages: Collection[str] = STEMMED_LANGUAGES) -> list[tuple[str, ...]]:

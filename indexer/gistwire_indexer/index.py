@@ -1,8 +1,8 @@
 """What an article index is. The embedded index and Elasticsearch implement it and pass one contract-test class."""
 
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
@@ -175,6 +175,35 @@ class IndexStatistics:
     sources: Mapping[str, int]
 
 
+class Retrieval(Protocol):
+    """A retrieval that has begun: what needs no embedding may be under way. It may be left alone."""
+
+    async def lists(self, embedding: Embedding | None) -> RetrievedLists:
+        """Finds the rest, and returns what `ArticleIndex.retrieve` does.
+
+        Args:
+            embedding: the query for dense retrieval, ``float32 [dimension]``; None leaves that list empty.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalAtOnce:
+    """A `Retrieval` that begins once the embedding is there.
+
+    Attributes:
+        retrieve: as `ArticleIndex.retrieve`.
+        query: what is retrieved.
+    """
+
+    retrieve: Callable[[RetrievalQuery], Awaitable[RetrievedLists]]
+    query: RetrievalQuery
+
+    async def lists(self, embedding: Embedding | None) -> RetrievedLists:
+        """As `Retrieval.lists`."""
+        return await self.retrieve(replace(self.query, embedding=embedding))
+
+
 class ArticleIndex(Protocol):
     """Holds the articles of one tenant and finds them.
 
@@ -220,6 +249,14 @@ class ArticleIndex(Protocol):
 
     async def retrieve(self, query: RetrievalQuery) -> RetrievedLists:
         """Finds articles by words and by meaning."""
+        ...
+
+    def begin_retrieval(self, query: RetrievalQuery) -> Retrieval:
+        """Begins to find articles while the query is still being embedded.
+
+        Args:
+            query: what is retrieved; an embedding in it is passed over.
+        """
         ...
 
     async def near_duplicates(self, fingerprints: Sequence[tuple[int, ...]]) -> list[list[str]]:

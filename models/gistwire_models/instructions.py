@@ -144,9 +144,13 @@ def is_instruction(sentence: str) -> bool:
     read = sentence[:_READ_CHARACTERS]
     lowered = read.lower()
     # Looking for the words that a form cannot do without is a hundred times as fast as looking for the form.
-    return any(
-        any(sign in lowered for sign in signs) and form.search(read) is not None for signs, form in _COMPILED
-    )
+    for signs, form in _COMPILED:
+        for sign in signs:
+            if sign in lowered:
+                if form.search(read) is not None:
+                    return True
+                break
+    return False
 
 
 def has_instruction(text: str, language: str) -> bool:

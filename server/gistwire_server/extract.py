@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gistwire_indexer.analysis import analyze, analyze_query
+from gistwire_indexer.analysis import analyze
 from gistwire_indexer.article import Article
 from gistwire_models.instructions import is_instruction
 from gistwire_models.sentences import split_sentences
+
+from gistwire_server.query_terms import QueryTerms
 
 MAX_EXTRACT_CHARACTERS = 280
 _READ_CHARACTERS = 4_000
@@ -35,8 +37,8 @@ def _read(text: str, language: str) -> tuple[_Sentence, ...]:
 class QueryExtractor:
     """Makes extracts for one query."""
 
-    def __init__(self, query: str) -> None:
-        self._terms = frozenset(analyze_query(query))
+    def __init__(self, terms: QueryTerms) -> None:
+        self._terms = terms
 
     def extract(self, article: Article) -> str:
         """Returns the sentence that has most of the query's terms, the earliest of equals, and what follows it.
@@ -47,7 +49,8 @@ class QueryExtractor:
             At most 280 characters, cut at a word with "…" if need be; empty for an article without body.
         """
         sentences = _read(article.body[:_READ_CHARACTERS], article.language)
-        matches = [-1 if each.is_order else len(self._terms & each.terms) for each in sentences]
+        terms = self._terms.in_articles(article.language)
+        matches = [-1 if each.is_order else len(terms & each.terms) for each in sentences]
         most = max(matches, default=-1)
         if most < 0:
             return ""

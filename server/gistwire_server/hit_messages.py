@@ -10,14 +10,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gistwire_server.extract import QueryExtractor
 from gistwire_server.highlighting import QueryHighlighter
+from gistwire_server.query_terms import QueryTerms
 
 
 class HitWriter:
     """Writes the hits of one query."""
 
     def __init__(self, query: str) -> None:
-        self._extractor = QueryExtractor(query)
-        self._highlighter = QueryHighlighter(query)
+        terms = QueryTerms(query)
+        self._extractor = QueryExtractor(terms)
+        self._highlighter = QueryHighlighter(terms)
 
     def hit(
         self,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gistwire.v1 import events_pb2
-from gistwire_indexer.index import IndexedArticle
+from gistwire_indexer.index import IndexedArticle, Retrieval
 from gistwire_models.encoder import Embedding, Priority
 from gistwire_models.errors import GistwireModelError
 
@@ -26,7 +26,7 @@ from gistwire_server.personal.personalization import Personalization, not_person
 from gistwire_server.plan import SearchPlan, overload_degradations
 from gistwire_server.policy.shown_messages import show_hits
 from gistwire_server.ranking import RankedSignals, recency, signals_message, source_quality
-from gistwire_server.retrieval import FusedHit, retrieve, similarity
+from gistwire_server.retrieval import FusedHit, begin_retrieval, retrieve, similarity
 from gistwire_server.settling import settle_hits
 from gistwire_server.summarization import HitOutcome, HitToSummarize
 from gistwire_server.tally import Tally
@@ -106,12 +106,13 @@ async def search_events(
     yield started_event(plan.to_proto(), engines, request_id)
 
     user = await personalize(engines, plan.user_id, budget) if plan.user_id else None
+    begun = None if page else begin_retrieval(plan, engines.index)
     embeddings, encoder_degraded = await _embed(plan, engines, budget)
     for degraded in _expected_degradations(plan, encoder_degraded, user):
         tally.degraded += 1
         yield degraded
 
-    fused = page.hits if page else await _retrieve(plan, engines, budget, embeddings.query)
+    fused = page.hits if page else await _retrieve(plan, engines, budget, embeddings.query, begun)
     offset = page.offset if page else 0
     hits = await _with_articles(fused[offset : offset + plan.top_k], engines, budget)
     matcher = None if user is None else InterestMatcher.of(user.interests)
@@ -225,7 +226,11 @@ def _expected_degradations(
 
 
 async def _retrieve(
-    plan: SearchPlan, engines: Engines, budget: Budget, query_embedding: Embedding | None
+    plan: SearchPlan,
+    engines: Engines,
+    budget: Budget,
+    query_embedding: Embedding | None,
+    begun: Retrieval | None,
 ) -> tuple[FusedHit, ...]:
     with budget.spend(Step.RETRIEVE):
         async with asyncio.timeout(budget.remaining_s()):
@@ -234,6 +239,7 @@ async def _retrieve(
                 engines.index,
                 query_embedding,
                 dense_weight_uncovered=engines.config.retrieval.dense_weight_uncovered,
+                begun=begun,
             )
 
 

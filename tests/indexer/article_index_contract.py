@@ -254,6 +254,16 @@ class ArticleIndexContract:
         assert ids(hits) == list(cosines)
         assert [hit.score for hit in hits] == pytest.approx(list(cosines.values()), abs=ROUNDING)
 
+    async def test_a_retrieval_that_begins_before_the_embedding_finds_the_same(
+        self, index: ArticleIndex
+    ) -> None:
+        await index.write([to_index(name, f"Harbour {name}", embedding=axis(0)) for name in ("a", "b")])
+        query = RetrievalQuery("harbour", axis(0), parse_filter("source:*"), 1)
+        begun = index.begin_retrieval(query)
+        assert await begun.lists(axis(0)) == await index.retrieve(query)
+        assert (await index.begin_retrieval(query).lists(None)).dense == ()
+        index.begin_retrieval(query)
+
     async def test_absent_leg_is_empty(self, index: ArticleIndex) -> None:
         await index.write([to_index("a")])
         assert (await index.retrieve(RetrievalQuery("harbour", None))).dense == ()

@@ -14,6 +14,7 @@ from gistwire_indexer.index import (
     IndexedArticle,
     IndexPosition,
     IndexStatistics,
+    Retrieval,
     RetrievalQuery,
     RetrievedLists,
     StoredSummary,
@@ -156,6 +157,9 @@ class MemoryIndex(ArticleIndex):
         raise NotImplementedError
 
     async def retrieve(self, query: RetrievalQuery) -> RetrievedLists:
+        raise NotImplementedError
+
+    def begin_retrieval(self, query: RetrievalQuery) -> Retrieval:
         raise NotImplementedError
 
     async def indexed_after(self, position: IndexPosition, *, limit: int) -> list[IndexedArticle]:

@@ -1,5 +1,6 @@
 import pytest
 from gistwire_server.highlighting import QueryHighlighter
+from gistwire_server.query_terms import QueryTerms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,9 @@ TEXTS = st.text(
 
 
 def marked(query: str, text: str, language: str = "en") -> list[str]:
-    return [text[each.start : each.end] for each in QueryHighlighter(query).highlights(text, language)]
+    return [
+        text[each.start : each.end] for each in QueryHighlighter(QueryTerms(query)).highlights(text, language)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,6 @@ def test_words_of_the_query_are_found_in_their_forms(
 @given(TEXTS, TEXTS, st.sampled_from(["en", "tr", "zh", "und"]))
 def test_highlights_are_in_range_in_order_and_apart(query: str, text: str, language: str) -> None:
     end = -1
-    for each in QueryHighlighter(query).highlights(text, language):
+    for each in QueryHighlighter(QueryTerms(query)).highlights(text, language):
         assert end < each.start < each.end <= len(text)
         end = each.end

@@ -46,6 +46,8 @@ from gistwire_indexer.index import (
     IndexedArticle,
     IndexPosition,
     IndexStatistics,
+    Retrieval,
+    RetrievalAtOnce,
     RetrievalQuery,
     Retrieved,
     RetrievedLists,
@@ -171,6 +173,10 @@ class ElasticsearchIndex:
             # Elasticsearch scores a cosine as (1 + cosine) / 2.
             () if dense is None else _retrieved(next(found), scale=2, offset=-1),
         )
+
+    def begin_retrieval(self, query: RetrievalQuery) -> Retrieval:
+        """As `ArticleIndex.begin_retrieval`: nothing is under way before all can be in one request."""
+        return RetrievalAtOnce(self.retrieve, query)
 
     async def near_duplicates(self, fingerprints: Sequence[tuple[int, ...]]) -> list[list[str]]:
         """As `ArticleIndex.near_duplicates`."""

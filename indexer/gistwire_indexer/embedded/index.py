@@ -1,8 +1,9 @@
 """The article index that lives in one folder and one process: `EmbeddedIndex`, an `ArticleIndex`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -128,13 +129,14 @@ class EmbeddedIndex:
         Raises:
             ValueError: the query's embedding is not ``float32 [dimension]`` of finite numbers.
         """
-        if query.embedding is not None:
-            self._check_embedding(query.embedding)
-        lexical, dense = await asyncio.gather(
-            self._run(self._reading, self._search_words, query),
-            self._run(self._reading, self._search_vectors, query),
-        )
-        return RetrievedLists(lexical=lexical, dense=dense)
+        return await self.begin_retrieval(query).lists(query.embedding)
+
+    def begin_retrieval(self, query: RetrievalQuery) -> "EmbeddedRetrieval":
+        """As `ArticleIndex.begin_retrieval`: words are looked for at once, in a thread."""
+        if self._closed:
+            raise IndexUnavailableError("the index was closed")
+        words = self._reading.submit(self._search_words, query)
+        return EmbeddedRetrieval(words, lambda embedding: self._nearest(embedding, query))
 
     async def near_duplicates(self, fingerprints: Sequence[tuple[int, ...]]) -> list[list[str]]:
         """As `ArticleIndex.near_duplicates`."""
@@ -215,17 +217,23 @@ class EmbeddedIndex:
         self._working_set.refresh()
         return expired
 
+    async def _nearest(self, embedding: Embedding | None, query: RetrievalQuery) -> tuple[Retrieved, ...]:
+        if embedding is None:
+            return ()
+        self._check_embedding(embedding)
+        return await self._run(self._reading, self._search_vectors, embedding, query)
+
     def _search_words(self, query: RetrievalQuery) -> tuple[Retrieved, ...]:
         if query.text is None or query.depth < 1:
             return ()
         self._working_set.refresh()
         return self._working_set.search_words(query.text, query.filter, query.depth)
 
-    def _search_vectors(self, query: RetrievalQuery) -> tuple[Retrieved, ...]:
-        if query.embedding is None or query.depth < 1:
+    def _search_vectors(self, embedding: Embedding, query: RetrievalQuery) -> tuple[Retrieved, ...]:
+        if query.depth < 1:
             return ()
         self._working_set.refresh()
-        return self._working_set.search_vectors(query.embedding, query.filter, query.depth)
+        return self._working_set.search_vectors(embedding, query.filter, query.depth)
 
     def _statistics(self) -> IndexStatistics:
         self._working_set.refresh()
@@ -257,6 +265,28 @@ class EmbeddedIndex:
                 soft_limit=SOFT_LIMIT_ARTICLES,
                 advice="beyond this size, use the Elasticsearch index",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedRetrieval:
+    """A `Retrieval` whose words are being looked for.
+
+    Attributes:
+        words: the lexical list.
+        nearest: finds the dense list.
+    """
+
+    words: Future[tuple[Retrieved, ...]]
+    nearest: Callable[[Embedding | None], Awaitable[tuple[Retrieved, ...]]]
+
+    async def lists(self, embedding: Embedding | None) -> RetrievedLists:
+        """As `Retrieval.lists`.
+
+        Raises:
+            ValueError: the embedding is not ``float32 [dimension]`` of finite numbers.
+        """
+        lexical, dense = await asyncio.gather(asyncio.wrap_future(self.words), self.nearest(embedding))
+        return RetrievedLists(lexical, dense)
 
 
 def _load(

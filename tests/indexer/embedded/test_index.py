@@ -322,3 +322,10 @@ async def test_large_index_warns_once(index: EmbeddedIndex, monkeypatch: pytest.
             await index.write([to_index(f"a{number}")])
     assert [(entry["event"], entry["articles"]) for entry in logs] == [("embedded_index_large", 3)]
     assert "Elasticsearch" in logs[0]["advice"]
+
+
+async def test_words_are_looked_for_while_the_query_is_embedded(index: EmbeddedIndex) -> None:
+    await index.write([to_index("a", "Harbour opens")])
+    begun = index.begin_retrieval(RetrievalQuery("harbour", None))
+    assert [each.id for each in begun.words.result(timeout=30)] == ["a"]
+    assert [each.id for each in (await begun.lists(axis(0))).dense] == ["a"]
