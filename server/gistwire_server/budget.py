@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 
 from gistwire_models.tracing import span
 
@@ -11,7 +11,7 @@ Clock = Callable[[], float]
 """Monotonic seconds."""
 
 
-class Step(Enum):
+class Step(StrEnum):
     """A step whose cost is watched."""
 
     ENCODE = "encode"
@@ -95,9 +95,10 @@ class Budget:
         """Seconds since the search began."""
         return self._clock() - self._started
 
-    def remaining_s(self) -> float:
-        """Seconds that may still be spent; never negative."""
-        return max(self._expires - self._clock(), 0.0)
+    def remaining_s(self, *kept_for: Step) -> float:
+        """Seconds that may still be spent, with time left for these steps; never negative."""
+        kept_s = sum(self._costs.estimate_s(step) for step in kept_for)
+        return max(self._expires - self._clock() - kept_s, 0.0)
 
     def affords(self, *steps: Step) -> bool:
         """Whether what is left is likely to be enough for these steps, one after the other."""
