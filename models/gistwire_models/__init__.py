@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         ModelNotFoundError,
         ModelOverloadedError,
         ModelUnavailableError,
+        SummaryNotWrittenError,
     )
     from gistwire_models.extractive import ExtractiveSummarizer
     from gistwire_models.scripted import ScriptedEncoder, ScriptedSummarizer, SummaryScript
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
         Candidate,
         Candidates,
         DraftDelta,
+        EarlyCandidates,
         FinishReason,
         Origin,
         Summarizer,
+        SummaryEvent,
         SummaryRequest,
     )
 
@@ -35,6 +38,7 @@ __all__ = [
     "Candidates",
     "DraftDelta",
     "DynamicBatcher",
+    "EarlyCandidates",
     "Embedding",
     "ExtractiveSummarizer",
     "FinishReason",
@@ -50,6 +54,8 @@ __all__ = [
     "ScriptedSummarizer",
     "Sentence",
     "Summarizer",
+    "SummaryEvent",
+    "SummaryNotWrittenError",
     "SummaryRequest",
     "SummaryScript",
     "TextEncoder",

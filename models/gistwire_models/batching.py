@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -76,12 +76,13 @@ class DynamicBatcher(Generic[Item, Result]):
 
     def __init__(
         self,
-        compute: Callable[[Sequence[Item]], Sequence[Result]],
+        compute: Callable[[Sequence[Item]], Sequence[Result | GistwireModelError]],
         *,
         cost: Callable[[Item], int],
         max_batch_cost: int,
         replicas: int = 1,
         ahead: int = 0,
+        spread: Collection[Priority] = frozenset(Priority),
         max_urgent_waiting: int = 1024,
         max_ingest_waiting: int = 512,
         name: str = "batcher",
@@ -89,12 +90,15 @@ class DynamicBatcher(Generic[Item, Result]):
         """Sets up the batcher; threads start with the first batch.
 
         Args:
-            compute: computes a batch, in a thread, into one result for each item, in order.
+            compute: computes a batch, in a thread, into one result for each item, in order; an error in place of one
+                fails the call that the item is of, and no other.
             cost: what computing an item costs, at least 1, in any unit, such as tokens.
             max_batch_cost: largest batch, as number of items × cost of the dearest. A dearer item goes alone.
             replicas: number of batches computed at once.
             ahead: number of full batches made up before a replica is free, so that it need not wait for the event
                 loop to have one; what is more urgent then waits for these, too.
+            spread: the items that each replica takes an equal part of, so that they are done sooner; of others a
+                batch takes all that there is room for, which costs less where other engines have the cores meanwhile.
             max_urgent_waiting: number of waiting QUERY and SUMMARY items beyond which more are refused.
             max_ingest_waiting: number of waiting INGEST items beyond which callers wait for room.
             name: prefix of the threads' names.
@@ -104,10 +108,11 @@ class DynamicBatcher(Generic[Item, Result]):
         self._max_batch_cost = max_batch_cost
         self._replicas = replicas
         self._ahead = ahead
+        self._spread = frozenset(spread)
         self._max_urgent_waiting = max_urgent_waiting
         self._ingest_room = asyncio.Semaphore(max_ingest_waiting)
         self._queues: dict[Priority, deque[_Waiting[Item, Result]]] = {p: deque() for p in Priority}
-        self._running: set[asyncio.Future[Sequence[Result]]] = set()
+        self._running: set[asyncio.Future[Sequence[Result | GistwireModelError]]] = set()
         self._in_progress = 0
         self._calls: set[_Call[Result]] = set()
         self._executor = ThreadPoolExecutor(replicas, thread_name_prefix=name)
@@ -218,8 +223,10 @@ class DynamicBatcher(Generic[Item, Result]):
             if len(self._running) >= self._replicas and not self._fill_a_batch(waiting):
                 # Until a replica is free others may come to share the batch.
                 return
-            # Halves, at once or one soon after the other, are done sooner than a whole beside an idle replica.
-            share = math.ceil((len(waiting) + self._in_progress) / self._replicas)
+            share = len(waiting)
+            if priority in self._spread:
+                # Halves, at once or one soon after the other, are done sooner than a whole beside an idle replica.
+                share = math.ceil((share + self._in_progress) / self._replicas)
             self._start(self._take_batch(priority, share))
 
     def _fill_a_batch(self, waiting: Sequence[_Waiting[Item, Result]]) -> bool:
@@ -250,7 +257,7 @@ class DynamicBatcher(Generic[Item, Result]):
         self._running.add(computed)
         self._in_progress += len(batch)
 
-        def finish(computed: asyncio.Future[Sequence[Result]]) -> None:
+        def finish(computed: asyncio.Future[Sequence[Result | GistwireModelError]]) -> None:
             self._running.discard(computed)
             self._in_progress -= len(batch)
             self._update_estimate(batch, time.monotonic() - started)
@@ -259,7 +266,7 @@ class DynamicBatcher(Generic[Item, Result]):
 
         computed.add_done_callback(finish)
 
-    def _compute_all(self, items: Sequence[Item]) -> Sequence[Result]:
+    def _compute_all(self, items: Sequence[Item]) -> Sequence[Result | GistwireModelError]:
         results = self._compute(items)
         if len(results) != len(items):
             raise ValueError(f"{len(results)} results came for {len(items)} items")
@@ -271,11 +278,16 @@ class DynamicBatcher(Generic[Item, Result]):
         self._estimated_s_per_cost += weight * (s_per_cost - self._estimated_s_per_cost)
 
 
-def _resolve(batch: list[_Waiting[Item, Result]], computed: asyncio.Future[Sequence[Result]]) -> None:
+def _resolve(
+    batch: list[_Waiting[Item, Result]], computed: asyncio.Future[Sequence[Result | GistwireModelError]]
+) -> None:
     error = computed.exception()
     if error is None:
         for waiting, result in zip(batch, computed.result(), strict=True):
-            waiting.call.deliver(waiting.place, result)
+            if isinstance(result, GistwireModelError):
+                waiting.call.fail(result)
+            else:
+                waiting.call.deliver(waiting.place, result)
         return
     for waiting in batch:
         # One error for each call, as callers that raise the same one would lengthen each other's traceback.

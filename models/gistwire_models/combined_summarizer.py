@@ -7,12 +7,15 @@ from dataclasses import replace
 
 from gistwire_models.encoder import ModelVersion
 from gistwire_models.endpoint_states import HasEndpoints
+from gistwire_models.errors import SummaryNotWrittenError
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
     DraftDelta,
+    EarlyCandidates,
     GeneratingSummarizer,
     Summarizer,
+    SummaryEvent,
     SummaryRequest,
     distinct,
 )
@@ -25,7 +28,8 @@ class CombinedSummarizer:
     """Gives the candidates of a generating summarizer, then those of an extractive one. Implements Summarizer.
 
     Articles that cannot be generated from, as they are in another language or hardly longer than a summary, have
-    extracts alone. Of the generated and of the extracted candidates there are up to as many as are wanted.
+    extracts alone, and so have those of which the model wrote no word. Of the generated and of the extracted
+    candidates there are up to as many as are wanted.
     """
 
     def __init__(self, generating: GeneratingSummarizer, extracting: Summarizer) -> None:
@@ -43,7 +47,7 @@ class CombinedSummarizer:
         """Name and version of the generating model."""
         return self._generating.model
 
-    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[SummaryEvent, None]:
         """Summarizes one article, as Summarizer says; the draft is that of the first candidate.
 
         Raises:
@@ -65,8 +69,15 @@ class CombinedSummarizer:
                     match event:
                         case DraftDelta():
                             yield event
+                        case EarlyCandidates(written, model):
+                            # As many as there are where one is asked for.
+                            beside = (await extracts)[:1]
+                            yield EarlyCandidates(distinct((*written, *beside)), model=model)
                         case Candidates(written, model):
                             yield Candidates(distinct((*written, *await extracts)), model=model)
+        except SummaryNotWrittenError:
+            extracts = extracts or asyncio.create_task(self._extract(request))
+            yield Candidates(await extracts)
         finally:
             if extracts is not None:
                 extracts.cancel()

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from gistwire_models.encoder import ModelVersion
 from gistwire_models.errors import GistwireModelError, ModelUnavailableError
-from gistwire_models.summarizer import Candidates, DraftDelta, GeneratingSummarizer, SummaryRequest
+from gistwire_models.summarizer import GeneratingSummarizer, SummaryEvent, SummaryRequest
 
 
 class DeferredSummarizer:
@@ -40,7 +40,7 @@ class DeferredSummarizer:
         """ISO 639-1 codes of the languages it writes."""
         return self._languages
 
-    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[SummaryEvent, None]:
         """Summarizes one article, as Summarizer says.
 
         Raises:

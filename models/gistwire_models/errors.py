@@ -4,6 +4,7 @@ GistwireModelError          anything that a model could not do
 ├── ModelNotFoundError      the weights are not where they were looked for
 ├── ModelFormatError        the weights are there but cannot be used
 ├── ModelOverloadedError    the engine's queue is full; try again later
+├── SummaryNotWrittenError  the model wrote no word of an article
 └── ModelUnavailableError   the engine does not answer, or was closed
 """
 
@@ -30,6 +31,10 @@ class ModelOverloadedError(GistwireModelError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class SummaryNotWrittenError(GistwireModelError):
+    """The model wrote no word of an article, which says nothing of the engine, nor of other articles."""
 
 
 class ModelUnavailableError(GistwireModelError):

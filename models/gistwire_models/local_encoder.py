@@ -34,6 +34,8 @@ class LocalEncoder:
             cost=engine.estimate_tokens,
             max_batch_cost=MAX_BATCH_TOKENS,
             replicas=threads,
+            # Texts of summaries come while summaries are written; each batch costs as much as a dozen tokens more.
+            spread={Priority.QUERY, Priority.INGEST},
             name="gistwire-encoder",
         )
 

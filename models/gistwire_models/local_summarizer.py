@@ -9,11 +9,19 @@ from pathlib import Path
 from gistwire_models.batching import DynamicBatcher
 from gistwire_models.encoder import ModelVersion, Priority
 from gistwire_models.engine_threads import take_short_turns
-from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.errors import GistwireModelError, ModelUnavailableError
 from gistwire_models.local_encoder import default_replicas
 from gistwire_models.placement import CPU, Placement
-from gistwire_models.summarizer import Candidate, Candidates, DraftDelta, SummaryRequest, distinct
-from gistwire_models.summary_draft import Draft
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    DraftDelta,
+    EarlyCandidates,
+    SummaryEvent,
+    SummaryRequest,
+    distinct,
+)
+from gistwire_models.summary_draft import Draft, DraftRounds
 from gistwire_models.summary_writer import SummaryJob, SummaryWriter
 
 MAX_WAITING = 256
@@ -73,7 +81,7 @@ class LocalSummarizer:
         """
         self._writer = writer
         self._closed = False
-
+        self._rounds = DraftRounds()
         self._max_batch = max_batch
         self._max_batch_tokens = max_batch_tokens
         self._batcher = DynamicBatcher[_Step, tuple[Candidate, ...]](
@@ -134,7 +142,7 @@ class LocalSummarizer:
         """ISO 639-1 codes of the languages it writes."""
         return self._writer.description.languages
 
-    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[SummaryEvent, None]:
         """Summarizes one article, as Summarizer says.
 
         Closing the generator stops the work at the draft's next token, or at the end of a beam search.
@@ -142,6 +150,7 @@ class LocalSummarizer:
         Raises:
             ModelUnavailableError: the engine failed, or the summarizer was closed.
             ModelOverloadedError: too many articles wait.
+            SummaryNotWrittenError: the model wrote no word of it.
             ValueError: the article has no body: a headline alone invites invention.
         """
         if self._closed:
@@ -149,19 +158,23 @@ class LocalSummarizer:
         if not request.body.strip():
             raise ValueError(f"article {request.article_id} has no body to summarize")
         source, words = await asyncio.to_thread(self._writer.read, request)
-        job = SummaryJob(source, words, request.candidates, self._max_tokens(request), Draft(words))
-        computing = asyncio.create_task(self._candidates(job))
+        draft = Draft(words, self._rounds, is_read=request.stream_drafts)
+        job = SummaryJob(source, words, request.candidates, self._max_tokens(request), draft)
+        drafting = asyncio.create_task(self._draft(job))
+        computing = asyncio.create_task(self._candidates(job, drafting))
         # Reached also when the engine fails or is closed: then the draft ends, and the engine stops.
-        computing.add_done_callback(lambda _: job.draft.abandon())
+        computing.add_done_callback(lambda _: draft.abandon())
         try:
-            while (text := await job.draft.next_text()) is not None:
-                if request.stream_drafts:
-                    yield DraftDelta(text)
+            while (text := await draft.next_text()) is not None:
+                yield DraftDelta(text)
+            if job.candidates > 1:
+                yield EarlyCandidates(await drafting)
             yield Candidates(await computing)
         finally:
-            job.draft.abandon()
+            draft.abandon()
+            # Which ends the draft, too, where it waits for that.
             computing.cancel()
-            await asyncio.gather(computing, return_exceptions=True)
+            await asyncio.gather(drafting, computing, return_exceptions=True)
 
     async def close(self) -> None:
         """Gives back the model and its threads. Calls that wait end with ModelUnavailableError."""
@@ -169,8 +182,14 @@ class LocalSummarizer:
         await self._batcher.close()
         self._writer.close()
 
-    async def _candidates(self, job: SummaryJob) -> tuple[Candidate, ...]:
+    async def _draft(self, job: SummaryJob) -> tuple[Candidate, ...]:
         (candidates,) = await self._batcher.submit([_Step(job)], priority=Priority.SUMMARY)
+        return candidates
+
+    async def _candidates(
+        self, job: SummaryJob, drafting: "asyncio.Task[tuple[Candidate, ...]]"
+    ) -> tuple[Candidate, ...]:
+        candidates = await drafting
         if job.candidates > 1 and not job.draft.abandoned.is_set():
             # After the drafts that wait: a reader sees of every article something before more of one is tried.
             (found,) = await self._batcher.submit(
@@ -186,14 +205,26 @@ class LocalSummarizer:
         tokens = max(len(step.job.source), math.ceil(self._max_batch_tokens / self._max_batch))
         return _SEARCH_COST * tokens if step.is_search else tokens
 
-    def _write(self, steps: Sequence[_Step]) -> list[tuple[Candidate, ...]]:
-        """Carries out a batch of steps, the drafts first."""
+    def _write(self, steps: Sequence[_Step]) -> list[tuple[Candidate, ...] | GistwireModelError]:
+        """Carries out a batch of steps, the drafts first; one that fails is an error in its place."""
         drafts = [step.job for step in steps if not step.is_search]
         searches = [step.job for step in steps if step.is_search]
         written = iter(self._writer.write_drafts(drafts) if drafts else [])
         found = iter(self._writer.search(searches) if searches else [])
-        return [tuple(next(found)) if step.is_search else (next(written),) for step in steps]
+        return [_as_result(next(found) if step.is_search else next(written)) for step in steps]
 
     def _max_tokens(self, request: SummaryRequest) -> int:
         """Returns how many tokens may be written, so that an ellipsis has room after them."""
         return max(1, min(self._writer.description.max_target_tokens, request.max_tokens) - 1)
+
+
+def _as_result(
+    step: Candidate | list[Candidate] | GistwireModelError,
+) -> tuple[Candidate, ...] | GistwireModelError:
+    match step:
+        case GistwireModelError():
+            return step
+        case Candidate():
+            return (step,)
+        case _:
+            return tuple(step)

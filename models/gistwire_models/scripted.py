@@ -10,7 +10,15 @@ import numpy as np
 
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
 from gistwire_models.errors import ModelUnavailableError
-from gistwire_models.summarizer import Candidate, Candidates, DraftDelta, Origin, SummaryRequest
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    DraftDelta,
+    EarlyCandidates,
+    Origin,
+    SummaryEvent,
+    SummaryRequest,
+)
 
 _WORD = re.compile(r"\w+")
 
@@ -77,13 +85,15 @@ class SummaryScript:
     Attributes:
         deltas: pieces of the draft.
         candidates: the candidates; none for one that joins `deltas`, or repeats the headline.
+        early: what is told of them before the others are written, where several are wanted; nothing if it is empty.
         failure: raised after the deltas, instead of candidates.
         gate: waited for before anything is written; None to begin at once.
-        end_gate: waited for after the deltas; None to go on at once.
+        end_gate: waited for after the deltas and what is told early; None to go on at once.
     """
 
     deltas: Sequence[str] = ()
     candidates: Sequence[Candidate] = ()
+    early: Sequence[Candidate] = ()
     failure: Exception | None = None
     gate: asyncio.Event | None = None
     end_gate: asyncio.Event | None = None
@@ -111,7 +121,7 @@ class ScriptedSummarizer:
         """Name and version of the model."""
         return ModelVersion("scripted-summarizer", "1")
 
-    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[SummaryEvent, None]:
         """Summarizes one article, as Summarizer says."""
         self.requests.append(request)
         unscripted = SummaryScript(deltas=[f"Summary: {request.headline}"])
@@ -121,6 +131,8 @@ class ScriptedSummarizer:
             if request.stream_drafts:
                 for text in script.deltas:
                     yield DraftDelta(text)
+            if script.early and request.candidates > 1:
+                yield EarlyCandidates(tuple(script.early))
             await _pass_gate(script.end_gate, self._closing)
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled.append(request.article_id)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from gistwire_models.encoder import Embedding, ModelVersion
 
@@ -119,6 +119,23 @@ class Candidates:
     model: ModelVersion | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EarlyCandidates:
+    """What is written while further candidates are sought: what there is if time does not last for those.
+
+    Attributes:
+        candidates: what `Candidates` would hold if one candidate had been asked for; at least one. The draft, which
+            is whole, is the text of the first.
+        model: as in Candidates.
+    """
+
+    candidates: tuple[Candidate, ...]
+    model: ModelVersion | None = None
+
+
+SummaryEvent: TypeAlias = DraftDelta | EarlyCandidates | Candidates
+
+
 def distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Returns the first candidate of each text, in order."""
     by_text: dict[str, Candidate] = {}
@@ -135,15 +152,17 @@ class Summarizer(Protocol):
         """Name and version of the model."""
         ...
 
-    def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+    def summarize(self, request: SummaryRequest) -> AsyncGenerator[SummaryEvent, None]:
         """Summarizes one article.
 
         Yields:
-            any number of DraftDelta (none unless `request.stream_drafts`), then one Candidates, last.
+            any number of DraftDelta (none unless `request.stream_drafts`); then, if several candidates are wanted,
+            EarlyCandidates once or not at all; then one Candidates, last.
 
         Raises:
             ModelOverloadedError: the engine's queue is full.
             ModelUnavailableError: the engine does not answer, or was closed.
+            SummaryNotWrittenError: the model wrote no word of the article.
 
         Closing the generator, or cancelling the task that iterates it, stops the work.
         """

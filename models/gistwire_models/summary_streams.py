@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Protocol, cast
 
-from gistwire_models.summarizer import Candidates, DraftDelta, GeneratingSummarizer, SummaryRequest
+from gistwire_models.summarizer import GeneratingSummarizer, SummaryEvent, SummaryRequest
 
 _LOOK_EACH_S = 0.1
 """How often it is asked which readers have gone, in seconds."""
@@ -19,7 +19,7 @@ class SummaryReader(Protocol):
         """Whether nobody waits any more."""
         ...
 
-    def send(self, event: DraftDelta | Candidates) -> None:
+    def send(self, event: SummaryEvent) -> None:
         """Takes what was written."""
         ...
 

@@ -13,6 +13,7 @@ import ctranslate2
 from tokenizers import Tokenizer
 
 from gistwire_models.engine_threads import keep_thread_state
+from gistwire_models.errors import GistwireModelError, ModelUnavailableError, SummaryNotWrittenError
 from gistwire_models.placement import Placement
 from gistwire_models.source_words import SourceWords
 from gistwire_models.summarizer import MAX_CANDIDATES, Candidate, FinishReason, Origin, SummaryRequest
@@ -75,6 +76,7 @@ class _Writing:
         tokens: what was written, with marks.
         ended: whether the end mark came.
         strayed: whether the engine took a token that only another article of the batch has, or not the known one.
+        failure: what went wrong with it alone.
     """
 
     job: SummaryJob
@@ -83,6 +85,7 @@ class _Writing:
     tokens: list[str] = field(default_factory=list)
     ended: bool = False
     strayed: bool = False
+    failure: Exception | None = None
 
     def begun_again(self) -> "_Writing":
         """Returns the draft as it is written from the start, with fewer others.
@@ -168,25 +171,26 @@ class SummaryWriter:
         )
         return source, SourceWords(headline, source.headline, body, source.body)
 
-    def write_drafts(self, jobs: Sequence[SummaryJob]) -> list[Candidate]:
+    def write_drafts(self, jobs: Sequence[SummaryJob]) -> list[Candidate | GistwireModelError]:
         """Writes the first candidate of articles, as one batch; each is its article's draft.
 
-        Raises:
-            ValueError: the model wrote no word of an article.
-        """
-        candidates = self._write_drafts(jobs)
-        for job, candidate in zip(jobs, candidates, strict=True):
-            if candidate.text or job.draft.abandoned.is_set():
-                continue
-            raise ValueError("the model wrote no word")
-        return candidates
+        An article that cannot be written fails no other.
 
-    def search(self, jobs: Sequence[SummaryJob]) -> list[list[Candidate]]:
+        Returns:
+            of each article its candidate, whose text may be empty if its reader has gone; or why it has none:
+            SummaryNotWrittenError if the model wrote no word of it, else ModelUnavailableError.
+        """
+        writings = [_Writing(job, self._always_allowed.union(job.source.ids)) for job in jobs]
+        scores = self._write_all(writings)
+        return [_written(writing, score) for writing, score in zip(writings, scores, strict=True)]
+
+    def search(self, jobs: Sequence[SummaryJob]) -> list[list[Candidate] | GistwireModelError]:
         """Finds more candidates of articles by beam search, as one batch.
 
-        Those that did not come to an end are left out; articles whose reader has gone have none.
+        Those that did not come to an end are left out; articles whose reader has gone have none. An article that
+        cannot be searched fails no other: in its place stands ModelUnavailableError.
         """
-        found: dict[SummaryJob, list[Candidate]] = {}
+        found: dict[SummaryJob, list[Candidate] | GistwireModelError] = {}
         # Those that want as many share the beams.
         for hypotheses in {job.candidates for job in jobs}:
             alike = [job for job in jobs if job.candidates == hypotheses and not job.draft.abandoned.is_set()]
@@ -198,13 +202,24 @@ class SummaryWriter:
         """Gives back the model."""
         self._engine.unload_model()
 
-    def _write_drafts(self, jobs: Sequence[SummaryJob]) -> list[Candidate]:
-        writings = [_Writing(job, self._always_allowed.union(job.source.ids)) for job in jobs]
+    def _write_all(self, writings: list[_Writing]) -> list[float]:
+        """Writes drafts, in place, as often as it takes; returns the mean log-probability of each."""
         scores = [0.0] * len(writings)
         batches = [list(range(len(writings)))]
         while batches:
             batch = batches.pop()
-            for place, score in zip(batch, self._greedy([writings[each] for each in batch]), strict=True):
+            try:
+                found = self._greedy([writings[each] for each in batch])
+            except Exception as error:  # noqa: BLE001 (it may be the fault of one article of several)
+                if len(batch) == 1:
+                    writings[batch[0]].failure = error
+                    continue
+                unfailed = [place for place in batch if writings[place].failure is None]
+                for place in unfailed:
+                    writings[place] = writings[place].begun_again()
+                batches.extend([place] for place in unfailed)
+                continue
+            for place, score in zip(batch, found, strict=True):
                 scores[place] = score
             # Alone none strays to another's words: what differs then is rounding, and the draft ends there.
             strayed = [place for place in batch if writings[place].strayed] if len(batch) > 1 else []
@@ -212,10 +227,7 @@ class SummaryWriter:
                 writings[place] = writings[place].begun_again()
             # Together they take as long as one alone on a GPU; fewer stray, as there are fewer others' words.
             batches.extend([strayed] if 1 < len(strayed) < len(batch) else [[place] for place in strayed])
-        return [
-            _candidate(writing.job.draft.finish(complete=writing.ended), score, complete=writing.ended)
-            for writing, score in zip(writings, scores, strict=True)
-        ]
+        return scores
 
     def _greedy(self, writings: Sequence[_Writing]) -> list[float]:
         """Writes these drafts; returns the mean log-probability of each."""
@@ -226,14 +238,23 @@ class SummaryWriter:
             receiver.let_go()
         return [float(result.scores[0]) for result in results]
 
-    def _search(self, jobs: Sequence[SummaryJob], hypotheses: int) -> list[list[Candidate]]:
-        results = self._translate(jobs, beam_size=max(_BEAM_SIZE, hypotheses), num_hypotheses=hypotheses)
-        found = []
-        for job, result in zip(jobs, results, strict=True):
+    def _search(
+        self, jobs: Sequence[SummaryJob], hypotheses: int
+    ) -> list[list[Candidate] | GistwireModelError]:
+        beams = max(_BEAM_SIZE, hypotheses)
+        try:
+            results = self._translate(jobs, beam_size=beams, num_hypotheses=hypotheses)
             # An article that took another one's words is searched alone.
-            is_own = len(jobs) == 1 or self._own_names(job).issuperset(chain.from_iterable(result.hypotheses))
-            found.append(self._read_hypotheses(job, result) if is_own else self._search([job], hypotheses)[0])
-        return found
+            return [
+                self._read_hypotheses(job, result)
+                if len(jobs) == 1 or self._own_names(job).issuperset(chain.from_iterable(result.hypotheses))
+                else self._search([job], hypotheses)[0]
+                for job, result in zip(jobs, results, strict=True)
+            ]
+        except Exception as error:  # noqa: BLE001 (it may be the fault of one article of several)
+            if len(jobs) == 1:
+                return [_unavailable(error)]
+            return [self._search([job], hypotheses)[0] for job in jobs]
 
     def _read_hypotheses(self, job: SummaryJob, result: Any) -> list[Candidate]:
         unreadable = _unreadable(job.source)
@@ -286,6 +307,14 @@ class _Receiver:
         keep_thread_state()
         place, token_id = int(step.batch_id), self._allowed[int(step.token_id)]
         writing = self._writings[place]
+        try:
+            return self._take(writing, place, token_id)
+        except Exception as error:  # noqa: BLE001 (raised into the engine, it would fail the other drafts, too)
+            writing.failure = error
+            return True
+
+    def _take(self, writing: _Writing, place: int, token_id: int) -> bool:
+        """Takes the next token of a draft; returns whether the draft shall end."""
         token = self._tokenizer.id_to_token(token_id) or UNKNOWN_TOKEN
         known = writing.known[len(writing.tokens) : len(writing.tokens) + 1]
         if token_id not in writing.own or (known and known != (token,)):
@@ -309,6 +338,26 @@ def _unreadable(source: SummarizerSource) -> frozenset[str]:
     """Returns the tokens that do not stand in the text: the source's task is one, unless the article has the word."""
     has_task = source.tokens.count(source.task) > 1
     return _UNREADABLE if has_task else _UNREADABLE | {source.task}
+
+
+def _written(writing: _Writing, log_probability: float) -> Candidate | GistwireModelError:
+    """Ends a draft; returns what was written, or why there is nothing."""
+    draft, text = writing.job.draft, ""
+    try:
+        text = "" if writing.failure is not None else draft.finish(complete=writing.ended)
+    except Exception as error:  # noqa: BLE001 (no failure of one article may fail the others)
+        writing.failure = error
+    if writing.failure is not None:
+        return _unavailable(writing.failure)
+    if not text and not draft.abandoned.is_set():
+        return SummaryNotWrittenError("the model wrote no word of the article")
+    return _candidate(text, log_probability, complete=writing.ended)
+
+
+def _unavailable(error: Exception) -> ModelUnavailableError:
+    failure = ModelUnavailableError(f"the engine failed: {error}")
+    failure.__cause__ = error
+    return failure
 
 
 def _candidate(text: str, log_probability: float, *, complete: bool) -> Candidate:

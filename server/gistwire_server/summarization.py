@@ -16,11 +16,13 @@ from gistwire_models.summarizer import (
     Candidate,
     Candidates,
     DraftDelta,
+    EarlyCandidates,
     Origin,
     SummaryRequest,
 )
 
 from gistwire_server.budget import Budget, Step
+from gistwire_server.degradation import reason_of
 from gistwire_server.delivery import CoalescingQueue
 from gistwire_server.engines import Engines
 from gistwire_server.errors import status_of
@@ -128,6 +130,8 @@ class _Summarization:
     places: asyncio.Semaphore = field(init=False)
     unrepeatable: set[str] = field(default_factory=set)
     """The hits that are not `HitOutcome.is_repeatable`."""
+    cut_short: set[str] = field(default_factory=set)
+    """The hits that one candidate was written for where several were wanted."""
 
     def __post_init__(self) -> None:
         self.places = asyncio.Semaphore(self.engines.config.summary.concurrency)
@@ -219,7 +223,8 @@ class _Summarization:
             return None
         chosen = _worth_storing(scored)
         if chosen is None:
-            self._remember_rejected(prepared, written.candidates, model)
+            if hit.hit_id not in self.cut_short:
+                self._remember_rejected(prepared, written.candidates, model)
             return None
         return _to_store(hit, chosen, model)
 
@@ -248,7 +253,7 @@ class _Summarization:
         if not self.budget.affords(Step.SUMMARIZE_ONE, Step.SCORE):
             raise TimeoutError
         if self._wants_several():
-            self._degrade(hit, events_pb2.Degraded.DEADLINE, events_pb2.Degraded.ONE_CANDIDATE)
+            self._cut_short(hit, events_pb2.Degraded.DEADLINE)
         return Step.SUMMARIZE_ONE
 
     async def _write(
@@ -277,22 +282,52 @@ class _Summarization:
             generate=generates,
             timeout_s=self.budget.remaining_s(),
         )
-        candidates: Candidates | None = None
-        draft = self.engines.policy.draft_filter()
-        with self.budget.spend(step):
-            async with aclosing(self.engines.summarizer.summarize(request)) as writing:
-                async for written in writing:
-                    match written:
-                        case DraftDelta(text):
-                            self._put_delta(hit, draft.add(remove_unprintable(text)))
-                        case Candidates():
-                            self._put_delta(hit, draft.end())
-                            candidates = written
-        if candidates is None or not candidates.candidates:
+        candidates = await self._read_summarizer(hit, request, step)
+        if not candidates.candidates:
             raise RuntimeError(f"summarizer {self.engines.summarizer.model} gave no candidates")
         if any(each.origin is Origin.GENERATED for each in candidates.candidates):
             self.unrepeatable.add(hit.hit_id)
         return replace(candidates, candidates=(*rejected, *candidates.candidates)) if rejected else candidates
+
+    async def _read_summarizer(self, hit: HitToSummarize, request: SummaryRequest, step: Step) -> Candidates:
+        """Reads what the summarizer writes: all of it, or what it has by when scoring must begin.
+
+        Raises:
+            TimeoutError: time ran out with nothing to score.
+            GistwireModelError: the summarizer failed with nothing to score.
+        """
+        candidates = early = None
+        draft = self.engines.policy.draft_filter()
+        try:
+            with self.budget.spend(step):
+                async with (
+                    asyncio.timeout(None) as limit,
+                    aclosing(self.engines.summarizer.summarize(request)) as writing,
+                ):
+                    async for written in writing:
+                        match written:
+                            case DraftDelta(text):
+                                self._put_delta(hit, draft.add(remove_unprintable(text)))
+                            case EarlyCandidates():
+                                self._put_delta(hit, draft.end())
+                                early = Candidates(written.candidates, written.model)
+                                # What there is can still be scored if the others do not come. That takes longer
+                                # than else, as hits run out of time together.
+                                left_s = self.budget.remaining_s(Step.SCORE, Step.SCORE)
+                                limit.reschedule(asyncio.get_running_loop().time() + left_s)
+                            case Candidates():
+                                self._put_delta(hit, draft.end())
+                                candidates = written
+        except (TimeoutError, GistwireModelError) as error:
+            if early is None:
+                raise
+            self._cut_short(hit, reason_of(error))
+            candidates = early
+        return candidates or Candidates(())
+
+    def _cut_short(self, hit: HitToSummarize, reason: events_pb2.Degraded.Reason.ValueType) -> None:
+        self.cut_short.add(hit.hit_id)
+        self._degrade(hit, reason, events_pb2.Degraded.ONE_CANDIDATE)
 
     def _put_delta(self, hit: HitToSummarize, text: str) -> None:
         if text:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from gistwire_models.draft_pieces import DraftPieces
-from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError, SummaryNotWrittenError
 from gistwire_models.summarizer import Candidates, DraftDelta, FinishReason, Summarizer, SummaryRequest
 
 from tests.model_repo.tiny_checkpoints import MIN_TOKENS, POSITIONS
@@ -219,7 +219,7 @@ async def test_a_model_that_writes_nothing_fails(folder: Path) -> None:
         max_waiting=16,
         languages=["en"],
     )
-    with pytest.raises(ModelUnavailableError, match="no word"):
+    with pytest.raises(SummaryNotWrittenError, match="no word"):
         await summarize(summarizer, make_request(candidates=2))
     await summarizer.close()
     await loaded.close()

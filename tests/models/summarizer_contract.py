@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from gistwire_models.errors import ModelUnavailableError
-from gistwire_models.summarizer import Candidates, DraftDelta, Summarizer, SummaryRequest
+from gistwire_models.summarizer import Candidates, DraftDelta, EarlyCandidates, Summarizer, SummaryRequest
 
 BODY = (
     "Oil prices rose to a record high on Friday after talks failed. "
@@ -45,6 +45,11 @@ async def summarize(summarizer: Summarizer, request: SummaryRequest) -> tuple[st
     events = [event async for event in summarizer.summarize(request)]
     *deltas, last = events
     assert isinstance(last, Candidates)
+    if deltas and isinstance(early := deltas[-1], EarlyCandidates):
+        deltas.pop()
+        assert request.candidates > 1
+        assert early.candidates[0] == last.candidates[0]
+        assert early.model == last.model
     draft = ""
     for delta in deltas:
         assert isinstance(delta, DraftDelta)

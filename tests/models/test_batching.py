@@ -2,12 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from gistwire_models.batching import DynamicBatcher
 from gistwire_models.encoder import Priority
-from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from gistwire_models.errors import (
+    GistwireModelError,
+    ModelOverloadedError,
+    ModelUnavailableError,
+    SummaryNotWrittenError,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +52,7 @@ def make_batcher(
     max_batch_cost: int = 4,
     replicas: int = 1,
     ahead: int = 0,
+    spread: Collection[Priority] = frozenset(Priority),
     urgent: int = 8,
     ingest: int = 4,
 ) -> DynamicBatcher[str, str]:
@@ -56,6 +62,7 @@ def make_batcher(
         max_batch_cost=max_batch_cost,
         replicas=replicas,
         ahead=ahead,
+        spread=spread,
         max_urgent_waiting=urgent,
         max_ingest_waiting=ingest,
         name=THREAD_NAME,
@@ -135,6 +142,17 @@ async def test_what_arrives_at_idle_replicas_is_shared_out_among_them() -> None:
     await engine.batch_begun()
     await engine.batch_begun()
     assert sorted(map(len, engine.batches)) == [1, 2]
+    engine.let_go()
+    assert await asyncio.gather(*calls) == [["aa"], ["bb"], ["cc"]]
+    await batcher.close()
+
+
+async def test_what_is_not_to_be_spread_is_computed_in_as_few_batches_as_can_be() -> None:
+    engine = HeldEngine()
+    batcher = make_batcher(engine, replicas=2, spread={Priority.QUERY})
+    calls = [submit(batcher, item, priority=Priority.SUMMARY) for item in "abc"]
+    await engine.batch_begun()
+    assert engine.batches == [["a", "b", "c"]]
     engine.let_go()
     assert await asyncio.gather(*calls) == [["aa"], ["bb"], ["cc"]]
     await batcher.close()
@@ -353,3 +371,17 @@ def test_every_call_gets_its_results_in_order(calls: list[tuple[Priority, list[s
         assert all(len(batch) == 1 or len(batch) * max(map(len, batch)) <= 12 for batch in engine.batches)
 
     asyncio.run(run())
+
+
+async def test_an_item_that_fails_in_a_batch_fails_its_call_alone() -> None:
+    def compute(items: Sequence[str]) -> list[str | GistwireModelError]:
+        return [SummaryNotWrittenError(item) if item.startswith("bad") else item * 2 for item in items]
+
+    batcher = DynamicBatcher[str, str](compute, cost=len, max_batch_cost=100)
+    calls = (["good"], ["bad"], ["fine", "bad, too"])
+    submitted = (batcher.submit(items, priority=Priority.SUMMARY) for items in calls)
+    results = await asyncio.gather(*submitted, return_exceptions=True)
+    assert results[0] == ["goodgood"]
+    assert [str(each) for each in results[1:]] == ["bad", "bad, too"]
+    assert all(isinstance(each, SummaryNotWrittenError) for each in results[1:])
+    await batcher.close()

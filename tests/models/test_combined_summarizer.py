@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from gistwire_models.combined_summarizer import CombinedSummarizer
-from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError, SummaryNotWrittenError
 from gistwire_models.scripted import ScriptedSummarizer, SummaryScript
-from gistwire_models.summarizer import Candidate, DraftDelta, Origin, Summarizer
+from gistwire_models.summarizer import Candidate, DraftDelta, EarlyCandidates, Origin, Summarizer
 
 from tests.models.summarizer_contract import SummarizerContract, make_request, summarize
 
@@ -182,3 +182,25 @@ def test_is_named_after_the_generating_model(
     generating: GeneratingScript, extracting: ScriptedSummarizer
 ) -> None:
     assert combine(generating, extracting).model == generating.model
+
+
+@pytest.mark.parametrize("stream_drafts", [True, False])
+async def test_what_the_model_wrote_no_word_of_has_extracts_alone(
+    extracting: ScriptedSummarizer, stream_drafts: bool
+) -> None:
+    generating = generating_with(SummaryScript(failure=SummaryNotWrittenError("no word")))
+    request = make_request(stream_drafts=stream_drafts)
+    draft, found = await summarize(combine(generating, extracting), request)
+    assert draft == ""
+    assert found.candidates == (EXTRACT,)
+
+
+async def test_what_is_written_early_has_one_extract_beside_it(extracting: ScriptedSummarizer) -> None:
+    extracting.scripts = {"a1": SummaryScript(candidates=[EXTRACT, OTHER])}
+    gate = asyncio.Event()
+    generating = generating_with(SummaryScript(DRAFT, [WRITTEN, OTHER], early=[WRITTEN], end_gate=gate))
+    events = combine(generating, extracting).summarize(make_request(candidates=2))
+    *_, early = [await anext(events) for _ in range(len(DRAFT) + 1)]
+    assert early == EarlyCandidates((WRITTEN, EXTRACT))
+    gate.set()
+    assert [each async for each in events] != []

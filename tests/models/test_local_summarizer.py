@@ -16,6 +16,7 @@ from gistwire_models.errors import (
     ModelNotFoundError,
     ModelOverloadedError,
     ModelUnavailableError,
+    SummaryNotWrittenError,
 )
 from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.model_folder import TOKENIZER_FILE
@@ -23,14 +24,18 @@ from gistwire_models.shipped import default_summarizer_folder
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
+    DraftDelta,
+    EarlyCandidates,
     FinishReason,
     Origin,
     Summarizer,
+    SummaryEvent,
     SummaryRequest,
 )
 from gistwire_models.summarizer_folder import VOCABULARY_MAP_FILE, read_always_allowed
 from gistwire_models.summary_draft import Draft
 from gistwire_models.summary_writer import SummaryJob, SummaryWriter
+from gistwire_models.surface import SurfaceWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
@@ -225,6 +230,22 @@ async def summarize_together(
     return [(draft, [each.text for each in candidates.candidates]) for draft, candidates in found], engine
 
 
+async def write_drafts(writer: SummaryWriter, jobs: Sequence[SummaryJob]) -> list[Candidate]:
+    """Writes drafts, none of which fails."""
+    written = await asyncio.to_thread(writer.write_drafts, jobs)
+    candidates = [each for each in written if isinstance(each, Candidate)]
+    assert len(candidates) == len(jobs)
+    return candidates
+
+
+async def search(writer: SummaryWriter, jobs: Sequence[SummaryJob]) -> list[list[Candidate]]:
+    """Searches for candidates, which fails of none."""
+    found = await asyncio.to_thread(writer.search, jobs)
+    candidates = [each for each in found if isinstance(each, list)]
+    assert len(candidates) == len(jobs)
+    return candidates
+
+
 def job_of(writer: SummaryWriter, request: SummaryRequest, *, candidates: int) -> SummaryJob:
     source, words = writer.read(request)
     return SummaryJob(source, words, candidates, 32, Draft(words))
@@ -246,7 +267,7 @@ async def test_a_draft_that_took_a_word_of_another_article_is_written_on_alone(
     jobs = [job_of(writer, request, candidates=1) for request in requests]
     engine = StrayingEngine(writer, tokenizer, ["oil prices lava", "lava dawn . [SEP]"], [alone])
     writer._engine = engine
-    oil, lava = await asyncio.to_thread(writer.write_drafts, jobs)
+    oil, lava = await write_drafts(writer, jobs)
     assert oil.text == text
     assert oil.finish_reason is reason
     assert await draft_of(jobs[0]) == text
@@ -262,7 +283,7 @@ async def test_an_article_whose_search_took_words_of_another_is_searched_alone(
     jobs = [job_of(writer, request, candidates=2) for request in requests]
     engine = StrayingEngine(writer, tokenizer, ["oil prices lava", "lava dawn ."], ["oil prices rose ."])
     writer._engine = engine
-    (oil,), (lava,) = await asyncio.to_thread(writer.search, jobs)
+    (oil,), (lava,) = await search(writer, jobs)
     assert [oil.text, lava.text] == ["Oil prices rose.", "Lava dawn."]
     assert engine.batch_sizes == [2, 1]
 
@@ -297,7 +318,7 @@ async def test_those_that_strayed_are_written_on_together_as_long_as_fewer_stray
     first = ["oil prices lava", "lava dawn . [SEP]", "glow oil"]
     engine = StrayingEngine(writer, tokenizer, first, second, *([text] for text in third))
     writer._engine = engine
-    written = await asyncio.to_thread(writer.write_drafts, jobs)
+    written = await write_drafts(writer, jobs)
     assert [candidate.text for candidate in written] == ["Oil prices rose.", "Lava dawn.", "Glow."]
     assert [await draft_of(job) for job in jobs] == ["Oil prices rose.", "Lava dawn.", "Glow."]
     assert engine.batch_sizes == sizes
@@ -374,6 +395,38 @@ async def test_beams_follow_the_draft_without_repeating_it(
     assert await texts_of(summarizer, make_request(candidates=2)) == ["Oil rose.", "Prices rose."]
 
 
+class SearchGate(RecordingEngine):
+    """Lets drafts be written, and beam searches when its gate is open; fails those once it is told to."""
+
+    def translate_batch(self, sources: list[list[str]], **options: Any) -> Any:
+        if "callback" in options:
+            return self._engine.translate_batch(sources, **options)
+        return super().translate_batch(sources, **options)
+
+
+async def test_the_draft_is_told_as_a_candidate_before_others_are_found(
+    summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, alone = await summarize(summarizer, make_request())
+    engine = SearchGate(summarizer._writer._engine)
+    engine.gate.clear()
+    monkeypatch.setattr(summarizer._writer, "_engine", engine)
+    events = summarizer.summarize(make_request(candidates=3))
+    event: SummaryEvent = DraftDelta("")
+    while isinstance(event, DraftDelta):
+        event = await anext(events)
+    assert event == EarlyCandidates(alone.candidates)
+    engine.gate.set()
+    (last,) = [event async for event in events]
+    assert isinstance(last, Candidates)
+    assert last.candidates[0] == alone.candidates[0]
+
+
+async def test_one_candidate_is_told_once(summarizer: LocalSummarizer) -> None:
+    events = [event async for event in summarizer.summarize(make_request(candidates=1))]
+    assert [event for event in events if isinstance(event, EarlyCandidates)] == []
+
+
 async def test_says_how_probable_a_text_is(summarizer: LocalSummarizer) -> None:
     _, found = await summarize(summarizer, make_request())
     assert found.candidates[0].log_probability is not None
@@ -420,8 +473,94 @@ async def test_a_model_that_writes_nothing_fails(
     summarizer: LocalSummarizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(summarizer._writer, "_engine", DictatedEngine(summarizer, "[UNK] [UNK]"))
-    with pytest.raises(ModelUnavailableError, match="no word"):
+    with pytest.raises(SummaryNotWrittenError, match="no word"):
         await summarize(summarizer, make_request(candidates=2))
+
+
+class BrokenWords(SurfaceWriter):
+    """Cannot write a word of its article."""
+
+    def write(self, piece: str) -> str:
+        raise LookupError(piece)
+
+
+async def test_an_article_that_cannot_be_written_fails_no_other_of_its_batch(
+    summarizer: LocalSummarizer, tokenizer: Tokenizer
+) -> None:
+    writer = summarizer._writer
+    jobs = [job_of(writer, make_request(), candidates=1) for _ in range(4)]
+    jobs[2].draft._writer = BrokenWords(jobs[2].words)
+    texts = ["oil prices rose . [SEP]", "[UNK] [UNK]", "oil prices [SEP]", "prices rose . [SEP]"]
+    engine = writer._engine = StrayingEngine(writer, tokenizer, texts)
+    first, wordless, broken, last = await asyncio.to_thread(writer.write_drafts, jobs)
+    assert isinstance(first, Candidate)
+    assert isinstance(last, Candidate)
+    assert [first.text, last.text] == ["Oil prices rose.", "Prices rose."]
+    assert isinstance(wordless, SummaryNotWrittenError)
+    assert await draft_of(jobs[1]) == ""
+    assert isinstance(broken, ModelUnavailableError)
+    assert isinstance(broken.__cause__, LookupError)
+    assert engine.batch_sizes == [4]
+
+
+class ChokingEngine(StrayingEngine):
+    """Fails every batch that holds a certain token, after it wrote the other articles of it."""
+
+    def __init__(self, writer: SummaryWriter, tokenizer: Tokenizer, on: str, *calls: Sequence[str]) -> None:
+        super().__init__(writer, tokenizer, *calls)
+        self._on = on
+
+    def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
+        results = super().translate_batch(sources, **options)
+        if any(self._on in source for source in sources):
+            raise RuntimeError("no memory for this")
+        return results
+
+
+async def test_an_article_that_the_engine_fails_with_fails_no_other_of_its_batch(
+    summarizer: LocalSummarizer, tokenizer: Tokenizer
+) -> None:
+    oil, lava = make_request(), make_request(body=OTHER_BODY, headline="Lava glows")
+    writer = summarizer._writer
+    jobs = [job_of(writer, request, candidates=2) for request in (oil, lava)]
+    together, alone = ["oil prices", "lava glow"], [["lava dawn ."], ["oil prices rose ."]]
+    ended = [[f"{text} [SEP]" for text in texts] for texts in alone]
+    writer._engine = ChokingEngine(writer, tokenizer, "lava", together, *ended)
+    written, failed = await asyncio.to_thread(writer.write_drafts, jobs)
+    assert isinstance(written, Candidate)
+    assert written.text == await draft_of(jobs[0]) == "Oil prices rose."
+    assert isinstance(failed, ModelUnavailableError)
+    writer._engine = ChokingEngine(writer, tokenizer, "lava", together, *reversed(alone))
+    found, failed_search = await asyncio.to_thread(writer.search, jobs)
+    assert isinstance(found, list)
+    assert [each.text for each in found] == ["Oil prices rose."]
+    assert isinstance(failed_search, ModelUnavailableError)
+
+
+class SilentOnLavaEngine(StrayingEngine):
+    """Writes no word of articles about lava, and the same of any other."""
+
+    def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
+        texts = ["[UNK] [SEP]" if "lava" in source else "oil [SEP]" for source in sources]
+        self._calls = iter([texts])
+        return super().translate_batch(sources, **options)
+
+
+async def test_the_others_of_a_batch_are_summarized_where_one_has_no_word(
+    summarizer: LocalSummarizer, tokenizer: Tokenizer, engine: RecordingEngine
+) -> None:
+    engine._engine = SilentOnLavaEngine(summarizer._writer, tokenizer)
+    requests = [make_request(headline="Lava" if number % 3 == 0 else "Oil") for number in range(12)]
+    results = await asyncio.gather(
+        *(summarize(summarizer, request) for request in requests), return_exceptions=True
+    )
+    for number, result in enumerate(results):
+        if number % 3 == 0:
+            assert isinstance(result, SummaryNotWrittenError)
+        else:
+            assert not isinstance(result, BaseException)
+            assert result[0] == "Oil"
+    assert max(engine.batch_sizes) > 3
 
 
 async def test_a_failing_engine_ends_the_draft(summarizer: LocalSummarizer, engine: RecordingEngine) -> None:
@@ -462,7 +601,7 @@ async def test_an_abandoned_article_without_a_word_fails_no_other(summarizer: Lo
     source, words = writer.read(request)
     left = abandoned_job(source, words, request)
     writer._engine = DictatedEngine(summarizer, "[UNK] [UNK]")
-    (candidate,) = await asyncio.to_thread(writer.write_drafts, [left])
+    (candidate,) = await write_drafts(writer, [left])
     assert candidate.text == ""
 
 

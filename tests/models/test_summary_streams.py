@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from gistwire_models.scripted import ScriptedSummarizer, SummaryScript
-from gistwire_models.summarizer import Candidates, DraftDelta
+from gistwire_models.summarizer import Candidates, DraftDelta, SummaryEvent
 from gistwire_models.summary_streams import SummaryStreams
 
 from tests.models.summarizer_contract import make_request
@@ -37,7 +37,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.gone = False
-        self.events: list[DraftDelta | Candidates] = []
+        self.events: list[SummaryEvent] = []
         self.error: Exception | None = None
         self.began = threading.Event()
         self.ended = threading.Event()
@@ -47,7 +47,7 @@ class Reader:
         self.asked_after_end |= self.ended.is_set()
         return self.gone
 
-    def send(self, event: DraftDelta | Candidates) -> None:
+    def send(self, event: SummaryEvent) -> None:
         assert not self.ended.is_set()
         self.events.append(event)
         self.began.set()

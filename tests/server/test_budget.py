@@ -29,6 +29,16 @@ def test_time_passes_and_never_becomes_negative(clock: Clock) -> None:
     assert budget.remaining_s() == 0.0
 
 
+def test_time_can_be_kept_for_steps_that_follow(clock: Clock) -> None:
+    costs = StepCosts()
+    budget = Budget(1.0, costs, clock)
+    kept_s = costs.estimate_s(Step.SCORE)
+    assert budget.remaining_s(Step.SCORE) == pytest.approx(0.95 - kept_s)
+    clock.now_s += 0.95 - kept_s / 2
+    assert budget.remaining_s() == pytest.approx(kept_s / 2)
+    assert budget.remaining_s(Step.SCORE) == 0.0
+
+
 def test_a_step_that_has_become_slow_is_no_longer_affordable(clock: Clock) -> None:
     costs = StepCosts()
     assert Budget(0.4, costs, clock).affords(Step.SUMMARIZE_SEVERAL)

@@ -199,6 +199,92 @@ async def test_a_summarizer_that_hangs_is_given_up_at_the_deadline(
     assert len(bench.summarizer.cancelled) == len(bench.summarizer.requests)
 
 
+DRAFTED = Candidate("The harbour strike began on Monday.", Origin.GENERATED, log_probability=-0.5)
+BESIDE = Candidate("Crews met near the old quay.", Origin.EXTRACTED)
+UNTRUE = Candidate("The harbour strike began with 900 dead.", Origin.GENERATED, log_probability=-0.5)
+
+
+def script_drafts(
+    bench: Bench, scripts: Callable[..., None], *early: Candidate, failure: Exception | None = None
+) -> asyncio.Event:
+    """Has the summarizer finish the drafts; what follows them waits for the event."""
+    # The first scoring of a process takes longer than others.
+    for _ in range(50):
+        bench.engines.costs.record(Step.SCORE, 0.2)
+    gate = asyncio.Event()
+    script = SummaryScript([early[0].text], [*early, DRAFTED], early=early, end_gate=gate, failure=failure)
+    scripts(**{article.id: script for article in ARTICLES})
+    return gate
+
+
+async def test_a_search_out_of_time_ends_in_the_drafts_that_are_whole(
+    bench: Bench, scripts: Callable[..., None]
+) -> None:
+    script_drafts(bench, scripts, DRAFTED)
+    events = await search(bench, bench.planning(deadline_s=2))
+    assert degradations(events) == {("SUMMARIZE", "DEADLINE", "ONE_CANDIDATE")}
+    ended = summaries(events)
+    assert {each.text for each in ended.values()} == {DRAFTED.text}
+    assert {each.origin for each in ended.values()} == {Summary.GENERATED}
+    assert {len(each.candidates) for each in ended.values()} == {1}
+    assert all(each.candidates[0].scores.HasField("query_similarity") for each in ended.values())
+    assert {each.finish_reason for each in ended.values()} == {Summary.COMPLETE}
+    told = [hit_id for each in of_kind(events, Degraded) for hit_id in each.hit_ids]
+    assert sorted(told) == sorted(each.hit_id for each in ended.values())
+    assert len(bench.summarizer.cancelled) == len(bench.summarizer.requests)
+
+
+async def test_a_draft_that_is_not_true_loses_to_the_extract_beside_it(
+    bench: Bench, scripts: Callable[..., None]
+) -> None:
+    script_drafts(bench, scripts, UNTRUE, BESIDE)
+    ended = summaries(await search(bench, bench.planning(deadline_s=2)))
+    assert {each.text for each in ended.values()} == {BESIDE.text}
+
+
+async def test_an_article_whose_other_candidates_were_not_awaited_is_written_again(
+    bench: Bench, scripts: Callable[..., None]
+) -> None:
+    script_drafts(bench, scripts, UNTRUE)
+    await search(bench, bench.planning(deadline_s=2))
+    gate = script_drafts(bench, scripts, UNTRUE)
+    gate.set()
+    bench.summarizer.requests.clear()
+    ended = summaries(await search(bench))
+    assert {(request.generate, request.candidates) for request in bench.summarizer.requests} == {(True, 2)}
+    assert {each.text for each in ended.values()} == {DRAFTED.text}
+
+
+async def test_drafts_are_scored_in_the_time_that_is_kept_for_it(
+    bench: Bench, scripts: Callable[..., None]
+) -> None:
+    for _ in range(50):
+        bench.engines.costs.record(Step.SCORE, 1.5)
+    gate = asyncio.Event()
+    script = SummaryScript(early=[DRAFTED], end_gate=gate)
+    scripts(**{article.id: script for article in ARTICLES})
+    events = await search(bench, bench.planning(deadline_s=4))
+    assert {each.text for each in summaries(events).values()} == {DRAFTED.text}
+    (completed,) = of_kind(events, events_pb2.Completed)
+    assert completed.total.ToSeconds() < 3
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (ModelUnavailableError("gone"), "BACKEND_DOWN"),
+        (ModelOverloadedError("full", retry_after_s=1), "OVERLOAD"),
+    ],
+)
+async def test_a_summarizer_that_fails_after_the_draft_leaves_the_draft(
+    bench: Bench, scripts: Callable[..., None], failure: Exception, reason: str
+) -> None:
+    script_drafts(bench, scripts, DRAFTED, failure=failure).set()
+    events = await search(bench)
+    assert degradations(events) == {("SUMMARIZE", reason, "ONE_CANDIDATE")}
+    assert {each.text for each in summaries(events).values()} == {DRAFTED.text}
+
+
 async def test_leaving_stops_all_that_is_under_way(bench: Bench, scripts: Callable[..., None]) -> None:
     never = asyncio.Event()
     scripts(

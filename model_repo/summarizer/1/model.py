@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ sys.path[:0] = [each for each in os.environ.get("GISTWIRE_TRITON_PATH", "").spli
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from gistwire_models.errors import ModelFormatError, ModelOverloadedError
+from gistwire_models.errors import ModelFormatError, ModelOverloadedError, SummaryNotWrittenError
 from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.model_repository import ModelParameters, check_configuration
 from gistwire_models.summarizer import (
+    Candidate,
     Candidates,
     DraftDelta,
+    EarlyCandidates,
     GeneratingSummarizer,
+    SummaryEvent,
     SummaryRequest,
     check_request,
 )
@@ -93,20 +97,16 @@ class _Reader:
         # Triton crashes if it is asked about a request that has had its last response.
         return not self._ended and bool(self._sender.is_cancelled())
 
-    def send(self, event: DraftDelta | Candidates) -> None:
+    def send(self, event: SummaryEvent) -> None:
         match event:
             case DraftDelta(text):
                 self._sender.send(pb_utils.InferenceResponse([_texts("delta", [text])]))
+            case EarlyCandidates(candidates):
+                # To who knows of none before the last, a piece of the draft that is empty.
+                early = [_texts("delta", [""]), *self._candidates(candidates)]
+                self._sender.send(pb_utils.InferenceResponse(early))
             case Candidates(candidates):
-                scores = [
-                    np.nan if each.log_probability is None else each.log_probability for each in candidates
-                ]
-                self._send_last(
-                    _texts("text", [each.text for each in candidates]),
-                    pb_utils.Tensor("log_probability", np.array(scores, dtype=np.float32)),
-                    _texts("finish_reason", [each.finish_reason.value for each in candidates]),
-                    self._model(),
-                )
+                self._send_last(*self._candidates(candidates))
 
     def describe(self) -> None:
         self._send_last(self._model(), _texts("languages", self._summarizer.languages))
@@ -124,6 +124,15 @@ class _Reader:
     def _send_last(self, *tensors: Any) -> None:
         self._ended = True
         self._sender.send(pb_utils.InferenceResponse(list(tensors)), flags=_FINAL)
+
+    def _candidates(self, candidates: Sequence[Candidate]) -> list[Any]:
+        scores = [np.nan if each.log_probability is None else each.log_probability for each in candidates]
+        return [
+            _texts("text", [each.text for each in candidates]),
+            pb_utils.Tensor("log_probability", np.array(scores, dtype=np.float32)),
+            _texts("finish_reason", [each.finish_reason.value for each in candidates]),
+            self._model(),
+        ]
 
     def _model(self) -> Any:
         return _texts("model", [self._summarizer.model.name, self._summarizer.model.version])
@@ -204,4 +213,6 @@ def _texts(name: str, texts: Any) -> Any:
 def _reason(error: Exception) -> str:
     if isinstance(error, ModelOverloadedError):
         return "OVERLOADED"
+    if isinstance(error, SummaryNotWrittenError):
+        return "UNWRITTEN"
     return "INVALID" if isinstance(error, ValueError) else "UNAVAILABLE"

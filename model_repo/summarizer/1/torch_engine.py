@@ -9,7 +9,7 @@ import torch
 from gistwire_models.batching import DynamicBatcher
 from gistwire_models.draft_pieces import DraftPieces
 from gistwire_models.encoder import ModelVersion, Priority
-from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.errors import ModelUnavailableError, SummaryNotWrittenError
 from gistwire_models.summarizer import (
     MAX_CANDIDATES,
     Candidate,
@@ -38,7 +38,7 @@ class _Article:
     def __init__(self, request: SummaryRequest) -> None:
         self.request = request
         self.stream = SummaryStream()
-        self.error: ModelUnavailableError | None = None
+        self.error: SummaryNotWrittenError | None = None
         self._pieces = DraftPieces()
         self._wanted = min(MAX_CANDIDATES, request.candidates)
         self._ended = 0
@@ -71,7 +71,7 @@ class _Article:
 
     def _end_draft(self, row: Row) -> None:
         if not row.text.text:
-            self.error = ModelUnavailableError("the model wrote no word")
+            self.error = SummaryNotWrittenError("the model wrote no word of the article")
             self.stream.abandoned.set()
             return
         self._send(self._pieces.rest() + ("" if row.is_complete else _ELLIPSIS))
@@ -116,7 +116,7 @@ class TorchSummarizer:
         self._max_batch = max_batch
         self._languages = tuple(languages)
         self._closed = False
-        self._batcher = DynamicBatcher[_Article, ModelUnavailableError | None](
+        self._batcher = DynamicBatcher[_Article, None](
             self._write,
             # Of equal cost, so that a batch is as many as it may be, whatever their lengths.
             cost=lambda _: 1,
@@ -174,6 +174,7 @@ class TorchSummarizer:
         Raises:
             ModelUnavailableError: the engine failed, or the summarizer was closed.
             ModelOverloadedError: too many articles wait.
+            SummaryNotWrittenError: the model wrote no word of it.
             ValueError: the article has no body: a headline alone invites invention.
         """
         if self._closed:
@@ -189,8 +190,8 @@ class TorchSummarizer:
                 yield event
                 if isinstance(event, Candidates):
                     return
-            (error,) = await computing
-            raise error or ModelUnavailableError("the engine gave no summary")
+            await computing
+            raise ModelUnavailableError("the engine gave no summary")
         finally:
             article.stream.abandon()
             computing.cancel()
@@ -201,7 +202,7 @@ class TorchSummarizer:
         self._closed = True
         await self._batcher.close()
 
-    def _write(self, articles: Sequence[_Article]) -> list[ModelUnavailableError | None]:
+    def _write(self, articles: Sequence[_Article]) -> list[SummaryNotWrittenError | None]:
         """Summarizes articles as one batch; returns why one could not be, for each."""
         rows = [article.rows(self._checkpoint) for article in articles]
         self._generate([draft for draft, *_ in rows])

@@ -14,8 +14,10 @@ from gistwire_models.summarizer import (
     Candidate,
     Candidates,
     DraftDelta,
+    EarlyCandidates,
     FinishReason,
     Origin,
+    SummaryEvent,
     SummaryRequest,
 )
 from gistwire_models.triton.endpoints import EndpointPool
@@ -83,12 +85,13 @@ class TritonSummarizer:
             raise
         self._go_on_asking(known=True)
 
-    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[DraftDelta | Candidates, None]:
+    async def summarize(self, request: SummaryRequest) -> AsyncGenerator[SummaryEvent, None]:
         """Summarizes one article, as Summarizer says.
 
         Raises:
             ModelUnavailableError: no server answers, or it failed, or the summarizer was closed.
             ModelOverloadedError: the server's queue is full.
+            SummaryNotWrittenError: the model wrote no word of the article.
             ValueError: the article has no body: a headline alone invites invention.
         """
         if not request.body.strip():
@@ -110,7 +113,9 @@ class TritonSummarizer:
         # Closed with this generator, not when the garbage is collected: that is what stops the server.
         async with aclosing(responses):
             async for response in responses:
-                if "delta" in response:
+                if "delta" in response and "text" in response:
+                    yield EarlyCandidates(_candidates_of(response), model=_model_of(response))
+                elif "delta" in response:
                     for text in response.texts("delta"):
                         yield DraftDelta(text)
                 else:

@@ -211,10 +211,7 @@ class SummaryPolicy:
         best = allowed[0] if allowed else len(scored)
         replaced = Counter(each.refused_by for each in judged[:best] if each.refused_by is not None)
         refused = Counter(each.refused_by for each in judged[best:] if each.refused_by is not None)
-        shown = tuple(
-            replace(scored[place], candidate=replace(scored[place].candidate, text=judged[place].text))
-            for place in allowed
-        )
+        shown = tuple(_with_text(scored[place], judged[place].text) for place in allowed)
         return ShownCandidates(
             shown,
             tuple(scored[place] for place in allowed),
@@ -224,6 +221,12 @@ class SummaryPolicy:
                 *_actions(PolicyAction.REFUSED, refused),
             ),
         )
+
+
+def _with_text(scored: ScoredCandidate, text: str) -> ScoredCandidate:
+    if scored.candidate.text == text:
+        return scored
+    return replace(scored, candidate=replace(scored.candidate, text=text))
 
 
 def _instructions_refused(count: int) -> PolicyAction:

@@ -135,7 +135,7 @@ class DraftFilter:
 
     def end(self) -> str:
         """Returns what may be sent of the rest, when nothing more will be written."""
-        if self._rules.is_empty or self._is_refused:
+        if not self._draft or self._is_refused:
             return ""
         return self._sendable(self._rules.find(self._draft), len(self._draft))
 

@@ -35,6 +35,7 @@ class FakeTriton:
         at_once: most of them that were under way together.
         streams: number of articles.
         candidates: how many candidates each was to get.
+        tells_early: whether it tells the draft as a candidate before the gate, where several are wanted.
         deadlines_s: time left to each request for vectors and each article when it came, in seconds; None for no end.
         traceparents: header of the trace that each came with, if it came with one.
         prompts: what the large model was asked.
@@ -64,6 +65,7 @@ class FakeTriton:
         self.at_once = 0
         self.streams = 0
         self.candidates: list[int] = []
+        self.tells_early = True
         self.deadlines_s: list[float | None] = []
         self.traceparents: list[str] = []
         self.prompts: list[str] = []
@@ -178,13 +180,21 @@ class FakeTriton:
                 await context.abort(grpc.StatusCode.INTERNAL, "broke")
             if _content(request, "stream_drafts") == b"\1":
                 await context.write(_wrapped(_text_response(request, "delta", [piece])))
+        if self.tells_early and self.candidates[-1] > 1:
+            early = _text_response(request, "delta", [""])
+            self._add_candidates(early)
+            await context.write(_wrapped(early))
         await self.gate.wait()
-        last = _text_response(request, "text", ["Oil rose."])
-        last.outputs.add(name="log_probability", datatype="FP32", shape=[1])
-        last.raw_output_contents.append(np.array([-0.5], dtype="<f4").tobytes())
-        _add_texts(last, "finish_reason", ["complete"])
-        _add_texts(last, "model", [*self.model])
+        last = _response(request)
+        self._add_candidates(last)
         await context.write(_wrapped(last))
+
+    def _add_candidates(self, response: inference_pb2.ModelInferResponse) -> None:
+        _add_texts(response, "text", ["Oil rose."])
+        response.outputs.add(name="log_probability", datatype="FP32", shape=[1])
+        response.raw_output_contents.append(np.array([-0.5], dtype="<f4").tobytes())
+        _add_texts(response, "finish_reason", ["complete"])
+        _add_texts(response, "model", [*self.model])
 
     async def _say(self, request: inference_pb2.ModelInferRequest, context: Context) -> None:
         (prompt,) = _texts(request, "text_input")

@@ -2,7 +2,7 @@
 
 import grpc
 import pytest
-from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError, SummaryNotWrittenError
 from gistwire_models.triton.failures import blames_endpoint, error_of_message, error_of_status
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +25,7 @@ def status_error(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "", ModelOverloadedError, False),
         (grpc.StatusCode.INTERNAL, "OVERLOADED: 256 articles wait", ModelOverloadedError, False),
         (grpc.StatusCode.INTERNAL, "INVALID: body is empty", ValueError, False),
+        (grpc.StatusCode.INTERNAL, "UNWRITTEN: the model wrote no word", SummaryNotWrittenError, False),
         (grpc.StatusCode.INTERNAL, "UNAVAILABLE: the engine was closed", ModelUnavailableError, True),
     ],
 )

@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 from gistwire_models.encoder import ModelVersion
-from gistwire_models.errors import ModelUnavailableError
-from gistwire_models.summarizer import Candidate, Candidates, FinishReason, Origin
+from gistwire_models.errors import ModelUnavailableError, SummaryNotWrittenError
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    DraftDelta,
+    EarlyCandidates,
+    FinishReason,
+    Origin,
+)
 
 from tests.models.summarizer_contract import make_request, summarize
 from tests.models.triton.engines import make_summarizer, settings_for, until
@@ -22,6 +29,26 @@ async def test_gives_what_the_model_wrote(servers: list[FakeTriton], closing: Ca
     candidate = Candidate("Oil rose.", Origin.GENERATED, False, FinishReason.COMPLETE, -0.5)
     assert found == Candidates((candidate,), model=ModelVersion(*MODEL))
     assert servers[0].candidates + servers[1].candidates == [3]
+
+
+async def test_tells_the_draft_as_a_candidate_before_the_others(closing: Callable[[Any], Any]) -> None:
+    async with FakeTriton.running() as server:
+        server.gate.clear()
+        events = closing(make_summarizer(settings_for([server]))).summarize(make_request(candidates=2))
+        *deltas, early = [await anext(events) for _ in range(3)]
+        assert deltas == [DraftDelta("Oil"), DraftDelta(" rose.")]
+        candidate = Candidate("Oil rose.", Origin.GENERATED, False, FinishReason.COMPLETE, -0.5)
+        assert early == EarlyCandidates((candidate,), model=ModelVersion(*MODEL))
+        server.gate.set()
+        assert [event async for event in events] == [Candidates((candidate,), model=ModelVersion(*MODEL))]
+
+
+async def test_a_server_of_old_tells_all_candidates_at_the_end(closing: Callable[[Any], Any]) -> None:
+    async with FakeTriton.running() as server:
+        server.tells_early = False
+        summarizer = closing(make_summarizer(settings_for([server])))
+        events = [event async for event in summarizer.summarize(make_request(candidates=2))]
+        assert [type(event) for event in events] == [DraftDelta, DraftDelta, Candidates]
 
 
 async def test_follows_the_model_that_the_server_promotes(
@@ -191,3 +218,16 @@ async def test_a_callers_little_time_is_not_held_against_the_server(
     # Nor is another server asked when the time is over.
     assert servers[0].streams + servers[1].streams <= 3
     assert servers[0].probes + servers[1].probes == 0
+
+
+async def test_an_article_that_no_word_was_written_of_is_no_failure_of_its_server(
+    closing: Callable[[Any], Any],
+) -> None:
+    async with FakeTriton.running() as server:
+        server.message = "UNWRITTEN: the model wrote no word of the article"
+        summarizer = closing(make_summarizer(settings_for([server], open_after_failures=2)))
+        for _ in range(3):
+            with pytest.raises(SummaryNotWrittenError, match="the model wrote no word of the article"):
+                await summarize(summarizer, make_request())
+        assert server.streams == 3
+        assert set(summarizer.endpoint_states().values()) == {"closed"}
