@@ -16,6 +16,7 @@ from benchmarks.machine import quiet_log
 from benchmarks.observed_run import observe_run
 from benchmarks.peers.command import peers
 from benchmarks.policy import measure_policy
+from benchmarks.profile.command import profile
 from benchmarks.quality import measure_quality
 from benchmarks.recommendation import measure_recommendation
 from benchmarks.speed import measure_speed
@@ -34,6 +35,7 @@ main.add_command(load)
 main.add_command(capacity)
 main.add_command(guard)
 main.add_command(peers)
+main.add_command(profile)
 
 
 @main.command(epilog=examples("speed", "speed --articles 7600 --articles 100000 agnews.jsonl.gz"))

@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import Any
 
 import grpc
-import msgspec
 from gistwire.v1 import search_pb2, search_pb2_grpc, specs_pb2
 from gistwire_client import GistwireClient
 from gistwire_client.source_articles import to_message
@@ -29,7 +28,8 @@ from benchmarks.guard.corpus import (
     make_index,
     new_articles,
 )
-from benchmarks.guard.floor_process import FloorTimes, FloorWork
+from benchmarks.guard.floor_process import FloorWork
+from benchmarks.guard.floors import FloorProcess
 from benchmarks.load.bare_streams import METHOD
 from benchmarks.load.processes import ServerProcess, free_address, running_server_process
 from benchmarks.machine import GISTWIRE
@@ -43,11 +43,14 @@ _ROUNDS_AT_MOST = 1_000
 _HIT_SEARCHES = 20
 _WARM_SEARCHES = 12
 _WARM_QUERIES = 6
+_TOLD_AGAIN = 60
 _BARE_STREAMS = 60
 _BARE_MESSAGES = 11
 _BARE_BYTES = 17_000 // _BARE_MESSAGES
 _INGESTED = 20
 _INGEST_TENANT = "ingested"
+_HALF_LIFE_US = 7 * 24 * 3_600 * 1_000_000
+"""The server's default."""
 
 _ONE_SUMMARY = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.BEST, candidates=1)
 _NO_SUMMARY = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.NONE)
@@ -75,8 +78,7 @@ async def open_rounds() -> AsyncIterator[Mapping[str, Round]]:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             process.submit(make_index, folder / "floor").result()
         shutil.copytree(folder / "floor", folder / "served")
-        # What a search takes is measured, not what telling its answer again does.
-        configuration = f'tenants = ["{_INGEST_TENANT}"]\n[cache]\nanswers_bytes = 0\n'
+        configuration = f'tenants = ["{_INGEST_TENANT}"]\n'
         (folder / "gistwire.toml").write_text(configuration, encoding="utf-8")
         address, bare_address = free_address(), free_address()
         host, _, port = address.partition(":")
@@ -89,7 +91,7 @@ async def open_rounds() -> AsyncIterator[Mapping[str, Round]]:
         stream += [str(_BARE_BYTES)] * _BARE_MESSAGES
         server = stack.enter_context(running_server_process(serve, address, log=folder / "server.log"))
         bare = stack.enter_context(running_server_process(stream, bare_address, log=folder / "bare.log"))
-        floors = stack.enter_context(_FloorProcess(folder / "floor"))
+        floors = stack.enter_context(FloorProcess(folder / "floor"))
         async with (
             grpc.aio.insecure_channel(address) as channel,
             grpc.aio.insecure_channel(bare_address) as bare_channel,
@@ -111,6 +113,7 @@ async def open_rounds() -> AsyncIterator[Mapping[str, Round]]:
                     "first hit, CPU": rounds.first_hit,
                     "cold search, CPU": rounds.cold_search,
                     "warm search, CPU": rounds.warm_search,
+                    "search told again, CPU": rounds.told_again,
                     "ingest, CPU": rounds.ingest,
                     "imports, CPU": rounds.imports,
                 }
@@ -125,7 +128,7 @@ class _Rounds:
         *,
         server: ServerProcess,
         bare: ServerProcess,
-        floors: "_FloorProcess",
+        floors: FloorProcess,
         channel: grpc.aio.Channel,
         bare_channel: grpc.aio.Channel,
         ingest_client: GistwireClient,
@@ -141,11 +144,12 @@ class _Rounds:
         self._articles = [preprocess(each) for each in indexed_articles()]
         warm = [each.headline for each in self._articles if each.source == WARM_SOURCE]
         self._warm_queries = warm[:_WARM_QUERIES]
+        self._requests = 0
 
     async def warm_up(self) -> None:
         """Lets each way be gone once, and has the summaries of warm searches written and its sentences known."""
         for query in self._warm_queries * 2:
-            await self._search(query, _ONE_SUMMARY, WARM_SOURCE)
+            await self._search(self._request(query, _ONE_SUMMARY, WARM_SOURCE))
         await self.first_hit(-1)
         await self.warm_search(-1)
         await self.ingest(-1)
@@ -160,7 +164,7 @@ class _Rounds:
         bare_began = self._bare.cpu_s()
         for query in [each.headline for each in new_articles(number, _HIT_SEARCHES)]:
             began_cpu = self._server.cpu_s()
-            hits_s.append(await self._search(query, _NO_SUMMARY))
+            hits_s.append(await self._search(self._request(query, _NO_SUMMARY)))
             hits_cpu_s += self._server.cpu_s() - began_cpu
             echoes_s.append(await self._bare_stream())
             floor = self._floors.measure(FloorWork(queries=[query]))
@@ -176,8 +180,9 @@ class _Rounds:
     async def cold_search(self, number: int) -> dict[str, float]:
         """A search whose ten hits have no summaries yet, beside writing these in a batch."""
         articles = [each for each in self._articles if each.source == cold_source(number)]
+        request = self._request(articles[0].headline, _ONE_SUMMARY, cold_source(number))
         began_cpu = self._server.cpu_s()
-        await self._search(articles[0].headline, _ONE_SUMMARY, cold_source(number))
+        await self._search(request)
         search_cpu_s = self._server.cpu_s() - began_cpu
         floor = self._floors.measure(FloorWork(summarized=[(each.headline, each.body) for each in articles]))
         return {"cold search, CPU": search_cpu_s / floor.summarized_cpu_s}
@@ -186,12 +191,21 @@ class _Rounds:
         """Searches that were made before, beside bare streams of eleven messages."""
         began_cpu = self._server.cpu_s()
         for place in range(_WARM_SEARCHES):
-            await self._search(self._warm_queries[place % _WARM_QUERIES], _ONE_SUMMARY, WARM_SOURCE)
+            query = self._warm_queries[place % _WARM_QUERIES]
+            await self._search(self._request(query, _ONE_SUMMARY, WARM_SOURCE))
         search_cpu_s = (self._server.cpu_s() - began_cpu) / _WARM_SEARCHES
-        began_cpu = self._bare.cpu_s()
-        for _ in range(_BARE_STREAMS):
-            await self._bare_stream()
-        return {"warm search, CPU": search_cpu_s / ((self._bare.cpu_s() - began_cpu) / _BARE_STREAMS)}
+        return {"warm search, CPU": search_cpu_s / await self._bare_cpu_s()}
+
+    async def told_again(self, _number: int) -> dict[str, float]:
+        """Searches whose whole answers are kept, beside bare streams of eleven messages."""
+        requests = [self._request(query, _ONE_SUMMARY, WARM_SOURCE) for query in self._warm_queries]
+        for request in requests:
+            await self._search(request)
+        began_cpu = self._server.cpu_s()
+        for place in range(_TOLD_AGAIN):
+            await self._search(requests[place % _WARM_QUERIES])
+        search_cpu_s = (self._server.cpu_s() - began_cpu) / _TOLD_AGAIN
+        return {"search told again, CPU": search_cpu_s / await self._bare_cpu_s()}
 
     async def ingest(self, number: int) -> dict[str, float]:
         """Ingest of new articles, beside embedding them."""
@@ -211,11 +225,19 @@ class _Rounds:
         search = "import gistwire_server.app, gistwire_server.services.search"
         return {"imports, CPU": _process_cpu_s(search, self._bytecode) / base_s}
 
-    async def _search(self, query: str, summary: specs_pb2.SummarySpec, source: str | None = None) -> float:
-        """Searches the articles of a source, or all; returns the seconds to the hits."""
+    def _request(
+        self, query: str, summary: specs_pb2.SummarySpec, source: str | None = None
+    ) -> search_pb2.StreamSearchRequest:
+        """A search of the articles of a source, or of all, whose answer is not kept: none was the same."""
         request = search_pb2.StreamSearchRequest(query=query, top_k=_TOP_K, summary=summary)
         if source is not None:
             request.filter = f'source = "{source}"'
+        self._requests += 1
+        request.rank.recency_half_life.FromMicroseconds(_HALF_LIFE_US + self._requests)
+        return request
+
+    async def _search(self, request: search_pb2.StreamSearchRequest) -> float:
+        """Searches; returns the seconds to the hits."""
         began = time.perf_counter()
         hits_s: float | None = None
         async for response in self._stub.StreamSearch(request):
@@ -230,6 +252,13 @@ class _Rounds:
             raise GuardMeasurementError("a search has no hits")
         return hits_s
 
+    async def _bare_cpu_s(self) -> float:
+        """CPU-seconds of a bare stream."""
+        began_cpu = self._bare.cpu_s()
+        for _ in range(_BARE_STREAMS):
+            await self._bare_stream()
+        return (self._bare.cpu_s() - began_cpu) / _BARE_STREAMS
+
     async def _bare_stream(self) -> float:
         """Reads a bare stream; returns the seconds to its first message."""
         call: Any = self._bare_channel.unary_stream(METHOD)
@@ -238,39 +267,6 @@ class _Rounds:
         async for _ in call(b""):
             first_s = first_s or time.perf_counter() - began
         return first_s or 0.0
-
-
-class _FloorProcess:
-    """The process that measures floors, while the block runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.guard.floor_process", str(folder)],
-            cwd=Path(__file__).parents[2],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-
-    def __enter__(self) -> "_FloorProcess":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # It ends at the end of its input.
-        self._process.communicate()
-
-    def measure(self, work: FloorWork) -> FloorTimes:
-        """Has floors measured. Blocks; nothing else is to run meanwhile.
-
-        Raises:
-            RuntimeError: the process ended.
-        """
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("the process of the floors has no pipes")
-        self._process.stdin.write(msgspec.json.encode(work) + b"\n")
-        self._process.stdin.flush()
-        if not (line := self._process.stdout.readline()):
-            raise RuntimeError(f"the process of the floors ended with {self._process.wait()}")
-        return msgspec.json.decode(line, type=FloorTimes)
 
 
 def _process_cpu_s(program: str, bytecode: Path) -> float:

@@ -23,16 +23,17 @@ from benchmarks.load.setting import ServerSetting
         "load agnews.jsonl.gz",
         "load --kind warm --growth-calls 20000 --report report agnews.jsonl.gz",
         "load --kind cold --streams 1 --streams 8 --candidates 1 --rate 2 agnews.jsonl.gz",
+        "load --url http://127.0.0.1:9200 --triton 127.0.0.1:8001 --kind hits --kind warm agnews.jsonl.gz",
     )
 )
 @click.option("--articles", type=click.IntRange(1_000), help="Size of the corpus.  [default: as given]")
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice(["cold", "half", "warm", "again"]),
+    type=click.Choice(["hits", "cold", "half", "warm", "again"]),
     multiple=True,
     default=("cold", "half", "warm", "again"),
-    help="How many summaries are stored beforehand, or whether whole answers are kept; repeatable.",
+    help="Hits without summaries, or how many of these are stored beforehand, or whole answers kept; repeatable.",
 )
 @click.option(
     "--streams",
@@ -84,7 +85,7 @@ from benchmarks.load.setting import ServerSetting
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The server's configuration, with an embedded index; such as one with other limits.",
+    help="The server's configuration, such as one with other limits; `--url` and `--triton` go before it.",
 )
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where indices are kept for a later run.")
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for the report and its plots.")
@@ -118,8 +119,6 @@ def load(
     What is admitted is limited by the server's own settings: at many streams searches are stepped down and refused,
     and counted as such; `--config` with higher `limits` and `overload.max_wait_s` lifts that.
     """
-    if config_file is not None and (url is not None or triton is not None):
-        raise click.UsageError("--config cannot be combined with --url and --triton")
     began = time.monotonic()
 
     def tell(line: str) -> None:

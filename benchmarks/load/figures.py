@@ -142,11 +142,13 @@ class MemoryFigures(msgspec.Struct, frozen=True):
     """How a server's memory grew with calls.
 
     Attributes:
+        kind: of the calls.
         calls: between the two measurements.
         before_mb: memory before them.
         after_mb: memory after them.
     """
 
+    kind: LoadKind
     calls: int
     before_mb: float
     after_mb: float
@@ -172,7 +174,7 @@ class LoadFigures(msgspec.Struct, kw_only=True):
         runs: the loads.
         floors: in the order in which they were measured, between the loads.
         start_mb: memory of a fresh server that has answered a few searches.
-        memory: growth with calls; None if it was not measured.
+        growth: of memory, with calls of each kind of which it was measured.
     """
 
     machine: str
@@ -186,7 +188,7 @@ class LoadFigures(msgspec.Struct, kw_only=True):
     runs: list[RunFigures] = []
     floors: list[FloorFigures] = []
     start_mb: float = 0.0
-    memory: MemoryFigures | None = None
+    growth: list[MemoryFigures] = []
 
 
 def run_figures(

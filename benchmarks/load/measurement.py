@@ -32,7 +32,11 @@ _GROWTH_TIME_LIMIT_S = 3_600.0
 _SINGLE_STREAM_SEARCHES = 200
 _UNKNOWN_STREAM_BYTES = 17_000
 _BARE_LEVELS = (1, 32)
-_WRITING = ("cold", "half")
+_WRITING: tuple[LoadKind, ...] = ("cold", "half")
+_GROWING: tuple[LoadKind, ...] = ("warm", "again")
+_ORDER: tuple[LoadKind, ...] = ("warm", "again", "half", "cold")
+"""Of all kinds but hits."""
+
 _CONNECTIONS_PER_PROCESS = 16
 """With several processes: each connection is one's, by chance, and the load is to be shared about evenly."""
 
@@ -42,7 +46,7 @@ class LoadOptions:
     """What is measured.
 
     Attributes:
-        kinds: kinds of load besides hits without summaries.
+        kinds: kinds of load; hits without summaries are measured in any case, at least one after the other.
         levels: streams of the closed loops.
         rates: searches a second of open loops.
         rate_shares: those of further ones, as shares of the most full searches a second that closed loops of the
@@ -86,9 +90,12 @@ def measure_load(
         raise click.ClickException(str(error)) from error
     measurement = _Measurement(folder, corpus, options, tell)
     # Hits first, as their floors are to be near; then warm, as the size of its streams is that of the bare ones.
-    measurement.measure("hits", levels=(1,))
+    if "hits" in options.kinds:
+        measurement.measure("hits", levels=tuple(sorted({1, *options.levels})), rates=options.rates)
+    else:
+        measurement.measure("hits", levels=(1,))
     measurement.measure_floors()
-    for kind in sorted(options.kinds, key=("warm", "again", "half", "cold").index):
+    for kind in sorted(set(options.kinds) - {"hits"}, key=_ORDER.index):
         measurement.measure(kind, levels=options.levels, rates=options.rates, shares=options.rate_shares)
         if kind != "again":
             measurement.measure_floors()
@@ -160,9 +167,9 @@ class _Measurement:
             most_per_s = max((run.full_per_s for run in self.figures.runs if run.kind == kind), default=0.0)
             for share in shares if most_per_s else ():
                 self._run(kind, shared, None, share * most_per_s)
-            if kind == "warm" and shared is not None and self._options.growth_calls:
-                self._tell(f"warm, {self._options.growth_calls} calls for memory")
-                self.figures.memory = self._growth(shared)
+            if kind in _GROWING and shared is not None and self._options.growth_calls:
+                self._tell(f"{kind}, {self._options.growth_calls} calls for memory")
+                self.figures.growth.append(self._growth(kind, shared))
 
     def _run(
         self, kind: LoadKind, shared: ServerProcess | None, streams: int | None, rate_per_s: float | None
@@ -197,13 +204,13 @@ class _Measurement:
         if kind == "warm" and run.sent_bytes:
             self._stream_bytes = round(run.sent_bytes)
 
-    def _growth(self, server: ServerProcess) -> MemoryFigures:
+    def _growth(self, kind: LoadKind, server: ServerProcess) -> MemoryFigures:
         """Memory before and after so many calls, by a server whose caches are full by then."""
 
         def make(searches: int) -> tuple[LoadReport, Usage]:
             load = self._load(
                 server,
-                "warm",
+                kind,
                 streams=_GROWTH_STREAMS,
                 searches=searches,
                 seconds=_GROWTH_TIME_LIMIT_S,
@@ -214,12 +221,13 @@ class _Measurement:
         _, used = make(min(calls, _FILLING_CALLS))
         before_mb = used.memory_mb
         report, used = make(calls)
-        return MemoryFigures(len(report.searches), before_mb, used.memory_mb)
+        return MemoryFigures(kind, len(report.searches), before_mb, used.memory_mb)
 
     def _load(self, server: ServerProcess, kind: LoadKind, **fields: Any) -> Load:
         queries = self._corpus.queries(kind)
-        # A cluster keeps the summaries of earlier loads, which so have others' queries.
-        begun = sum(run.completed for run in self.figures.runs if run.kind == kind) if kind in _WRITING else 0
+        # A server knows the queries of earlier loads, and a cluster keeps their summaries: others are asked for.
+        is_new_each_time = kind == "hits" or kind in _WRITING
+        begun = sum(run.completed for run in self.figures.runs if run.kind == kind) if is_new_each_time else 0
         first = begun % len(queries)
         return Load(
             target=server.target,

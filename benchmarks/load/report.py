@@ -10,12 +10,13 @@ from benchmarks.load.figures import LoadFigures, LoadKind, Percentiles, RunFigur
 from benchmarks.load.targets import target_rows
 
 _KINDS: dict[LoadKind, str] = {
+    "hits": "hits: no summaries",
     "cold": "cold: every summary is written",
     "half": "half: every second summary is stored",
     "warm": "warm: nearly all summaries are stored",
     "again": "again: whole answers are kept",
 }
-_COLOURS = {"cold": "#3b6fb6", "half": "#8a5fb0", "warm": "#d0752b", "again": "#2f7d4f"}
+_COLOURS = {"hits": "#6b6b6b", "cold": "#3b6fb6", "half": "#8a5fb0", "warm": "#d0752b", "again": "#2f7d4f"}
 _TIMES: tuple[tuple[str, str, Callable[[RunFigures], Percentiles | None]], ...] = (
     ("first hit", "#2f7d4f", lambda run: run.first_hit_ms),
     ("first token after the hits", "#3b6fb6", lambda run: run.first_token_ms),
@@ -133,7 +134,7 @@ def _notes(figures: LoadFigures) -> list[str]:
             )
         if run.refused_ms is not None:
             notes.append(f"- {name}: refusals took {_times(run.refused_ms)}.")
-        if run.kind in ("cold", "half") and run.repeated:
+        if run.kind in ("hits", "cold", "half") and run.repeated:
             notes.append(f"- {name}: {run.repeated} searches were for what had been searched for before.")
         if run.lateness_ms > 50.0:
             notes.append(f"- {name}: the generator was up to {run.lateness_ms:.0f} ms late.")

@@ -13,7 +13,7 @@ class ServerSetting(msgspec.Struct, frozen=True, kw_only=True):
     """Which server is measured.
 
     Attributes:
-        config_file: its configuration, with an embedded index; None for the defaults.
+        config_file: its configuration, without what the others say; None for the defaults.
         url: of an Elasticsearch cluster that holds the articles, in an index for each state; None for the embedded
             index.
         triton: ``HOST:PORT`` of a Triton server that hosts the models; None for those in the process.
@@ -32,6 +32,9 @@ class ServerSetting(msgspec.Struct, frozen=True, kw_only=True):
             lines.append('index = "elasticsearch"')
         if self.triton is not None:
             lines.append('models = "triton"')
+        if self.config_file is not None:
+            # Between these and the tables, as its own keys come before its tables.
+            lines.append(self.config_file.read_text(encoding="utf-8"))
         if self.url is not None:
             lines += ["[elasticsearch]", f'urls = ["{self.url}"]', f'prefix = "{_PREFIX}{state}"']
         if self.triton is not None:

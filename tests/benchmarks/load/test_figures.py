@@ -71,10 +71,10 @@ def test_a_load_of_which_nothing_is_full_has_no_times() -> None:
 
 
 def test_growth_is_that_of_ten_thousand_calls() -> None:
-    assert MemoryFigures(5_000, 200.0, 201.0).growth_mb == 2.0
+    assert MemoryFigures("warm", 5_000, 200.0, 201.0).growth_mb == 2.0
 
 
 def test_figures_survive_json() -> None:
     figures = load_figures([run("warm", stepped_down=3), run("cold", streams=None)])
-    figures.memory = MemoryFigures(5_000, 200.0, 201.0)
+    figures.growth = [MemoryFigures("warm", 5_000, 200.0, 201.0)]
     assert msgspec.json.decode(msgspec.json.encode(figures), type=LoadFigures) == figures
