@@ -227,7 +227,7 @@ def _writer_rate(requests: Sequence[SummaryRequest], batch: int) -> float:
 
     async def write_all() -> float:
         jobs = [
-            SummaryJob(source, words, 1, MAX_TOKENS - 1, Draft(words))
+            SummaryJob(source, words, 1, MAX_TOKENS - 1, Draft(words, is_read=False))
             for source, words in map(writer.read, requests)
         ]
         return await asyncio.to_thread(

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -82,7 +82,7 @@ class DynamicBatcher(Generic[Item, Result]):
         max_batch_cost: int,
         replicas: int = 1,
         ahead: int = 0,
-        spread: Collection[Priority] = frozenset(Priority),
+        min_share_cost: int = 1,
         max_urgent_waiting: int = 1024,
         max_ingest_waiting: int = 512,
         name: str = "batcher",
@@ -97,8 +97,8 @@ class DynamicBatcher(Generic[Item, Result]):
             replicas: number of batches computed at once.
             ahead: number of full batches made up before a replica is free, so that it need not wait for the event
                 loop to have one; what is more urgent then waits for these, too.
-            spread: the items that each replica takes an equal part of, so that they are done sooner; of others a
-                batch takes all that there is room for, which costs less where other engines have the cores meanwhile.
+            min_share_cost: what waits is shared out among replicas in batches of this cost at least, as far as there
+                is as much: a batch costs something however small it is.
             max_urgent_waiting: number of waiting QUERY and SUMMARY items beyond which more are refused.
             max_ingest_waiting: number of waiting INGEST items beyond which callers wait for room.
             name: prefix of the threads' names.
@@ -108,7 +108,7 @@ class DynamicBatcher(Generic[Item, Result]):
         self._max_batch_cost = max_batch_cost
         self._replicas = replicas
         self._ahead = ahead
-        self._spread = frozenset(spread)
+        self._min_share_cost = min_share_cost
         self._max_urgent_waiting = max_urgent_waiting
         self._ingest_room = asyncio.Semaphore(max_ingest_waiting)
         self._queues: dict[Priority, deque[_Waiting[Item, Result]]] = {p: deque() for p in Priority}
@@ -223,10 +223,8 @@ class DynamicBatcher(Generic[Item, Result]):
             if len(self._running) >= self._replicas and not self._fill_a_batch(waiting):
                 # Until a replica is free others may come to share the batch.
                 return
-            share = len(waiting)
-            if priority in self._spread:
-                # Halves, at once or one soon after the other, are done sooner than a whole beside an idle replica.
-                share = math.ceil((share + self._in_progress) / self._replicas)
+            # Halves, at once or one soon after the other, are done sooner than a whole beside an idle replica.
+            share = math.ceil((len(waiting) + self._in_progress) / self._replicas)
             self._start(self._take_batch(priority, share))
 
     def _fill_a_batch(self, waiting: Sequence[_Waiting[Item, Result]]) -> bool:
@@ -234,16 +232,18 @@ class DynamicBatcher(Generic[Item, Result]):
         dearest = max(each.cost for each in islice(waiting, _SIMILARITY_WINDOW))
         return len(waiting) * dearest > self._replicas * self._max_batch_cost
 
-    def _take_batch(self, priority: Priority, max_items: int) -> list[_Waiting[Item, Result]]:
+    def _take_batch(self, priority: Priority, share: int) -> list[_Waiting[Item, Result]]:
         queue = self._queues[priority]
         first = queue.popleft()
         window = [queue.popleft() for _ in range(min(_SIMILARITY_WINDOW, len(queue)))]
-        batch, dearest = [first], first.cost
+        batch, dearest, cost = [first], first.cost, first.cost
         for waiting in sorted(window, key=lambda waiting: abs(waiting.cost - first.cost)):
             dearest = max(dearest, waiting.cost)
-            if len(batch) == max_items or (len(batch) + 1) * dearest > self._max_batch_cost:
+            is_share = len(batch) >= share and cost >= self._min_share_cost
+            if is_share or (len(batch) + 1) * dearest > self._max_batch_cost:
                 break
             batch.append(waiting)
+            cost += waiting.cost
         taken = set(batch)
         queue.extendleft(waiting for waiting in reversed(window) if waiting not in taken)
         if priority is Priority.INGEST:

@@ -46,6 +46,7 @@ class DeferredSummarizer:
         Raises:
             ModelUnavailableError: the model cannot be opened, or what the opened one raises.
             ModelOverloadedError: as the opened one.
+            SummaryNotWrittenError: as the opened one.
             ValueError: as the opened one.
         """
         summarizer = await self._opened()

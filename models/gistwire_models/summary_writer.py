@@ -214,7 +214,11 @@ class SummaryWriter:
                 if len(batch) == 1:
                     writings[batch[0]].failure = error
                     continue
-                unfailed = [place for place in batch if writings[place].failure is None]
+                unfailed = [
+                    place
+                    for place in batch
+                    if writings[place].failure is None and not writings[place].job.draft.abandoned.is_set()
+                ]
                 for place in unfailed:
                     writings[place] = writings[place].begun_again()
                 batches.extend([place] for place in unfailed)
@@ -254,7 +258,10 @@ class SummaryWriter:
         except Exception as error:  # noqa: BLE001 (it may be the fault of one article of several)
             if len(jobs) == 1:
                 return [_unavailable(error)]
-            return [self._search([job], hypotheses)[0] for job in jobs]
+            # A search cannot be stopped, so none is begun for a reader who has gone.
+            return [
+                [] if job.draft.abandoned.is_set() else self._search([job], hypotheses)[0] for job in jobs
+            ]
 
     def _read_hypotheses(self, job: SummaryJob, result: Any) -> list[Candidate]:
         unreadable = _unreadable(job.source)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gistwire_models.tracing import span
@@ -62,6 +63,11 @@ class StepCosts:
         self._mean_s[step] += error_s / 8
         self._deviation_s[step] += (abs(error_s) - self._deviation_s[step]) / 4
 
+    def record_at_least(self, step: Step, cost_s: float) -> None:
+        """Takes into account, in seconds, that a step would have cost so much or more."""
+        if cost_s > self._mean_s[step]:
+            self.record(step, cost_s)
+
     def tell(self, step: Step, cost_s: float, *, succeeded: bool) -> None:
         """Tells the observer of a pass through a step, if there is one."""
         if self.observer is not None:
@@ -70,6 +76,17 @@ class StepCosts:
     def estimate_s(self, step: Step) -> float:
         """What the step will cost, in seconds, with a margin for its unsteadiness."""
         return self._mean_s[step] + 2 * self._deviation_s[step]
+
+
+@dataclass(slots=True)
+class Passage:
+    """A pass through a step.
+
+    Attributes:
+        is_whole: whether it was, or is to be, carried out to its end; what was not costs at least what it took.
+    """
+
+    is_whole: bool = True
 
 
 class Budget:
@@ -105,12 +122,17 @@ class Budget:
         return self.remaining_s() >= sum(self._costs.estimate_s(step) for step in steps)
 
     @contextmanager
-    def spend(self, step: Step) -> Iterator[None]:
-        """Measures a step. Only one that ends well counts for the running cost; a failure says nothing of it."""
+    def spend(self, step: Step) -> Iterator[Passage]:
+        """Measures a step. Only one that ends well counts for the running cost; a failure says nothing of it.
+
+        Yields:
+            the passage, for the block to say that the step was not carried out to its end.
+        """
         started = self._clock()
+        passage = Passage()
         try:
             with span(step.value):
-                yield
+                yield passage
         except BaseException as error:
             ended = self._clock()
             self._note(step, started, ended)
@@ -120,7 +142,10 @@ class Budget:
             raise
         ended = self._clock()
         self._note(step, started, ended)
-        self._costs.record(step, ended - started)
+        if passage.is_whole:
+            self._costs.record(step, ended - started)
+        else:
+            self._costs.record_at_least(step, ended - started)
         self._costs.tell(step, ended - started, succeeded=True)
 
     def spans_s(self) -> dict[Step, float]:

@@ -39,7 +39,7 @@ from typing import Any
 import grpc
 import structlog
 from gistwire_indexer.errors import ArticleError, FilterError, IndexUnavailableError
-from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError, SummaryNotWrittenError
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
@@ -289,6 +289,10 @@ def status_of(error: BaseException) -> status_pb2.Status:
             return _status(code_pb2.UNAVAILABLE, "INDEX_UNAVAILABLE", "the article index does not answer")
         case ModelUnavailableError():
             return _status(code_pb2.UNAVAILABLE, "MODEL_UNAVAILABLE", "a model does not answer")
+        case SummaryNotWrittenError():
+            # Neither UNAVAILABLE nor INTERNAL: the engine is well, and would write as little again.
+            message = "the model wrote no word of the article"
+            return _status(code_pb2.FAILED_PRECONDITION, "SUMMARY_NOT_WRITTEN", message)
         case TimeoutError():
             return _status(code_pb2.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the time for this call ran out")
         case _:

@@ -15,14 +15,11 @@ from gistwire_models.errors import GistwireModelError, ModelOverloadedError
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
-    DraftDelta,
-    EarlyCandidates,
     Origin,
     SummaryRequest,
 )
 
 from gistwire_server.budget import Budget, Step
-from gistwire_server.degradation import reason_of
 from gistwire_server.delivery import CoalescingQueue
 from gistwire_server.engines import Engines
 from gistwire_server.errors import status_of
@@ -34,6 +31,7 @@ from gistwire_server.retrieval import similarity
 from gistwire_server.scoring import ScoredCandidate
 from gistwire_server.sentence_support import SupportFinder
 from gistwire_server.summary_messages import unwritten_summary, written_summary
+from gistwire_server.summary_reading import read_candidates
 
 _log = structlog.get_logger(__name__)
 
@@ -248,7 +246,8 @@ class _Summarization:
         Raises:
             TimeoutError: it is not enough for a summary at all.
         """
-        if self._wants_several() and self.budget.affords(Step.SUMMARIZE_SEVERAL, Step.SCORE):
+        # As `read_candidates` keeps.
+        if self._wants_several() and self.budget.affords(Step.SUMMARIZE_SEVERAL, Step.SCORE, Step.SCORE):
             return Step.SUMMARIZE_SEVERAL
         if not self.budget.affords(Step.SUMMARIZE_ONE, Step.SCORE):
             raise TimeoutError
@@ -282,48 +281,23 @@ class _Summarization:
             generate=generates,
             timeout_s=self.budget.remaining_s(),
         )
-        candidates = await self._read_summarizer(hit, request, step)
+        draft = self.engines.policy.draft_filter()
+        read = await read_candidates(
+            self.engines.summarizer,
+            request,
+            step=step,
+            budget=self.budget,
+            show=lambda text: self._put_delta(hit, draft.add(remove_unprintable(text))),
+            end_draft=lambda: self._put_delta(hit, draft.end()),
+        )
+        if read.cut_short is not None:
+            self._cut_short(hit, read.cut_short)
+        candidates = read.candidates
         if not candidates.candidates:
             raise RuntimeError(f"summarizer {self.engines.summarizer.model} gave no candidates")
         if any(each.origin is Origin.GENERATED for each in candidates.candidates):
             self.unrepeatable.add(hit.hit_id)
         return replace(candidates, candidates=(*rejected, *candidates.candidates)) if rejected else candidates
-
-    async def _read_summarizer(self, hit: HitToSummarize, request: SummaryRequest, step: Step) -> Candidates:
-        """Reads what the summarizer writes: all of it, or what it has by when scoring must begin.
-
-        Raises:
-            TimeoutError: time ran out with nothing to score.
-            GistwireModelError: the summarizer failed with nothing to score.
-        """
-        candidates = early = None
-        draft = self.engines.policy.draft_filter()
-        try:
-            with self.budget.spend(step):
-                async with (
-                    asyncio.timeout(None) as limit,
-                    aclosing(self.engines.summarizer.summarize(request)) as writing,
-                ):
-                    async for written in writing:
-                        match written:
-                            case DraftDelta(text):
-                                self._put_delta(hit, draft.add(remove_unprintable(text)))
-                            case EarlyCandidates():
-                                self._put_delta(hit, draft.end())
-                                early = Candidates(written.candidates, written.model)
-                                # What there is can still be scored if the others do not come. That takes longer
-                                # than else, as hits run out of time together.
-                                left_s = self.budget.remaining_s(Step.SCORE, Step.SCORE)
-                                limit.reschedule(asyncio.get_running_loop().time() + left_s)
-                            case Candidates():
-                                self._put_delta(hit, draft.end())
-                                candidates = written
-        except (TimeoutError, GistwireModelError) as error:
-            if early is None:
-                raise
-            self._cut_short(hit, reason_of(error))
-            candidates = early
-        return candidates or Candidates(())
 
     def _cut_short(self, hit: HitToSummarize, reason: events_pb2.Degraded.Reason.ValueType) -> None:
         self.cut_short.add(hit.hit_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import pytest
 from gistwire_models.batching import DynamicBatcher
@@ -52,7 +52,7 @@ def make_batcher(
     max_batch_cost: int = 4,
     replicas: int = 1,
     ahead: int = 0,
-    spread: Collection[Priority] = frozenset(Priority),
+    min_share_cost: int = 1,
     urgent: int = 8,
     ingest: int = 4,
 ) -> DynamicBatcher[str, str]:
@@ -62,7 +62,7 @@ def make_batcher(
         max_batch_cost=max_batch_cost,
         replicas=replicas,
         ahead=ahead,
-        spread=spread,
+        min_share_cost=min_share_cost,
         max_urgent_waiting=urgent,
         max_ingest_waiting=ingest,
         name=THREAD_NAME,
@@ -147,14 +147,15 @@ async def test_what_arrives_at_idle_replicas_is_shared_out_among_them() -> None:
     await batcher.close()
 
 
-async def test_what_is_not_to_be_spread_is_computed_in_as_few_batches_as_can_be() -> None:
+async def test_what_is_shared_out_is_of_some_size() -> None:
     engine = HeldEngine()
-    batcher = make_batcher(engine, replicas=2, spread={Priority.QUERY})
-    calls = [submit(batcher, item, priority=Priority.SUMMARY) for item in "abc"]
+    batcher = make_batcher(engine, max_batch_cost=8, replicas=2, min_share_cost=3)
+    calls = [submit(batcher, item) for item in "abcd"]
     await engine.batch_begun()
-    assert engine.batches == [["a", "b", "c"]]
+    await engine.batch_begun()
+    assert sorted(engine.batches) == [["a", "b", "c"], ["d"]]
     engine.let_go()
-    assert await asyncio.gather(*calls) == [["aa"], ["bb"], ["cc"]]
+    assert await asyncio.gather(*calls) == [["aa"], ["bb"], ["cc"], ["dd"]]
     await batcher.close()
 
 

@@ -5,7 +5,7 @@ import gc
 import shutil
 import threading
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -131,7 +131,7 @@ class StrayingEngine:
     def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
         self.batch_sizes.append(len(sources))
         allowed = sorted(self._allowed.union(self._ids[token] for source in sources for token in source))
-        texts = next(self._calls)
+        texts = self.texts_for(sources)
         for row, text in enumerate(texts):
             # A beam search has no callback.
             for token in text.split() if "callback" in options else ():
@@ -139,6 +139,9 @@ class StrayingEngine:
                 if options["callback"](SimpleNamespace(batch_id=row, token_id=place)):
                     break
         return [SimpleNamespace(hypotheses=[text.split()], scores=[-1.0]) for text in texts]
+
+    def texts_for(self, sources: list[list[str]]) -> Sequence[str]:
+        return next(self._calls)
 
     def unload_model(self) -> None:
         pass
@@ -540,27 +543,44 @@ async def test_an_article_that_the_engine_fails_with_fails_no_other_of_its_batch
 class SilentOnLavaEngine(StrayingEngine):
     """Writes no word of articles about lava, and the same of any other."""
 
-    def translate_batch(self, sources: list[list[str]], **options: Any) -> list[Any]:
-        texts = ["[UNK] [SEP]" if "lava" in source else "oil [SEP]" for source in sources]
-        self._calls = iter([texts])
-        return super().translate_batch(sources, **options)
+    def texts_for(self, sources: list[list[str]]) -> Sequence[str]:
+        return ["[UNK] [SEP]" if "lava" in source else "oil [SEP]" for source in sources]
 
 
 async def test_the_others_of_a_batch_are_summarized_where_one_has_no_word(
-    summarizer: LocalSummarizer, tokenizer: Tokenizer, engine: RecordingEngine
+    summarizer_folder: Path, tokenizer: Tokenizer
 ) -> None:
-    engine._engine = SilentOnLavaEngine(summarizer._writer, tokenizer)
+    summarizer = LocalSummarizer.load(summarizer_folder, threads=1, max_batch=12)
+    writer, batcher = summarizer._writer, summarizer._batcher
+    engine = writer._engine = RecordingEngine(SilentOnLavaEngine(writer, tokenizer))
+    engine.gate.clear()
     requests = [make_request(headline="Lava" if number % 3 == 0 else "Oil") for number in range(12)]
-    results = await asyncio.gather(
-        *(summarize(summarizer, request) for request in requests), return_exceptions=True
-    )
+    try:
+        first = asyncio.create_task(summarize(summarizer, make_request()))
+        await until(lambda: bool(batcher._running))
+        # They all wait for the first, and then share a batch.
+        others = [asyncio.create_task(summarize(summarizer, request)) for request in requests]
+        await until(lambda: len(batcher._calls) == 1 + len(others))
+        engine.gate.set()
+        results = await asyncio.gather(*others, return_exceptions=True)
+        assert (await first)[0] == "Oil"
+    finally:
+        engine.gate.set()
+        await summarizer.close()
     for number, result in enumerate(results):
         if number % 3 == 0:
             assert isinstance(result, SummaryNotWrittenError)
         else:
             assert not isinstance(result, BaseException)
             assert result[0] == "Oil"
-    assert max(engine.batch_sizes) > 3
+    assert engine.batch_sizes == [1, 12]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what the engine's thread, or the loop, will have done in a moment."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 async def test_a_failing_engine_ends_the_draft(summarizer: LocalSummarizer, engine: RecordingEngine) -> None:

@@ -39,6 +39,21 @@ def test_time_can_be_kept_for_steps_that_follow(clock: Clock) -> None:
     assert budget.remaining_s(Step.SCORE) == 0.0
 
 
+def test_a_step_that_was_cut_short_costs_at_least_what_it_took(clock: Clock) -> None:
+    costs = StepCosts()
+    told: list[tuple[Step, float, bool]] = []
+    costs.observer = lambda step, cost_s, succeeded: told.append((step, round(cost_s, 6), succeeded))
+    budget = Budget(100.0, costs, clock)
+    before_s = costs.estimate_s(Step.SUMMARIZE_SEVERAL)
+    for took_s in (0.001, 2.0):
+        with budget.spend(Step.SUMMARIZE_SEVERAL) as passage:
+            clock.now_s += took_s
+            passage.is_whole = False
+        grown = costs.estimate_s(Step.SUMMARIZE_SEVERAL) > before_s
+        assert grown == (took_s == 2.0)
+    assert told == [(Step.SUMMARIZE_SEVERAL, 0.001, True), (Step.SUMMARIZE_SEVERAL, 2.0, True)]
+
+
 def test_a_step_that_has_become_slow_is_no_longer_affordable(clock: Clock) -> None:
     costs = StepCosts()
     assert Budget(0.4, costs, clock).affords(Step.SUMMARIZE_SEVERAL)

@@ -2,7 +2,7 @@ from typing import TypeVar
 
 import pytest
 from gistwire_indexer.errors import ArticleError, FilterError, IndexUnavailableError
-from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
+from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError, SummaryNotWrittenError
 from gistwire_server.errors import (
     ArticleNotFoundError,
     AttributionTokenExpiredError,
@@ -59,6 +59,7 @@ def detail(status: status_pb2.Status, kind: type[Detail]) -> Detail:
         (QuotaExceededError("used up", retry_after_s=1), "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED"),
         (IndexUnavailableError(), "UNAVAILABLE", "INDEX_UNAVAILABLE"),
         (ModelUnavailableError(), "UNAVAILABLE", "MODEL_UNAVAILABLE"),
+        (SummaryNotWrittenError(), "FAILED_PRECONDITION", "SUMMARY_NOT_WRITTEN"),
         (TimeoutError(), "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
         (ZeroDivisionError(), "INTERNAL", "INTERNAL"),
     ],

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -11,7 +11,14 @@ from gistwire_indexer.filter import parse_filter
 from gistwire_indexer.index import ArticleToIndex
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
 from gistwire_models.scripted import ScriptedEncoder, ScriptedSummarizer, SummaryScript
-from gistwire_models.summarizer import Candidate, Origin
+from gistwire_models.summarizer import (
+    Candidate,
+    Candidates,
+    EarlyCandidates,
+    Origin,
+    SummaryEvent,
+    SummaryRequest,
+)
 from gistwire_server.budget import Step
 from gistwire_server.config import ServerConfig
 from gistwire_server.engines import Engines
@@ -204,24 +211,29 @@ BESIDE = Candidate("Crews met near the old quay.", Origin.EXTRACTED)
 UNTRUE = Candidate("The harbour strike began with 900 dead.", Origin.GENERATED, log_probability=-0.5)
 
 
-def script_drafts(
-    bench: Bench, scripts: Callable[..., None], *early: Candidate, failure: Exception | None = None
-) -> asyncio.Event:
-    """Has the summarizer finish the drafts; what follows them waits for the event."""
-    # The first scoring of a process takes longer than others.
-    for _ in range(50):
-        bench.engines.costs.record(Step.SCORE, 0.2)
-    gate = asyncio.Event()
-    script = SummaryScript([early[0].text], [*early, DRAFTED], early=early, end_gate=gate, failure=failure)
+async def search_out_of_time(
+    bench: Bench, scripts: Callable[..., None], *early: Candidate
+) -> list[SearchEvent]:
+    """Searches with a summarizer that finishes the drafts and no more, when there is just time to score them."""
+    begin, never = asyncio.Event(), asyncio.Event()
+    script = SummaryScript([early[0].text], [*early, DRAFTED], early=early, gate=begin, end_gate=never)
     scripts(**{article.id: script for article in ARTICLES})
-    return gate
+    bench.summarizer.requests.clear()
+    searching = asyncio.create_task(search(bench, bench.planning(deadline_s=75)))
+    while len(bench.summarizer.requests) < bench.plan.top_k:
+        await asyncio.sleep(0)
+    # Twice as much is kept for scoring, and no time is left to wait for more.
+    for _ in range(50):
+        bench.engines.costs.record(Step.SCORE, 40)
+    begin.set()
+    async with asyncio.timeout(20):
+        return await searching
 
 
 async def test_a_search_out_of_time_ends_in_the_drafts_that_are_whole(
     bench: Bench, scripts: Callable[..., None]
 ) -> None:
-    script_drafts(bench, scripts, DRAFTED)
-    events = await search(bench, bench.planning(deadline_s=2))
+    events = await search_out_of_time(bench, scripts, DRAFTED)
     assert degradations(events) == {("SUMMARIZE", "DEADLINE", "ONE_CANDIDATE")}
     ended = summaries(events)
     assert {each.text for each in ended.values()} == {DRAFTED.text}
@@ -237,36 +249,35 @@ async def test_a_search_out_of_time_ends_in_the_drafts_that_are_whole(
 async def test_a_draft_that_is_not_true_loses_to_the_extract_beside_it(
     bench: Bench, scripts: Callable[..., None]
 ) -> None:
-    script_drafts(bench, scripts, UNTRUE, BESIDE)
-    ended = summaries(await search(bench, bench.planning(deadline_s=2)))
+    ended = summaries(await search_out_of_time(bench, scripts, UNTRUE, BESIDE))
     assert {each.text for each in ended.values()} == {BESIDE.text}
 
 
 async def test_an_article_whose_other_candidates_were_not_awaited_is_written_again(
     bench: Bench, scripts: Callable[..., None]
 ) -> None:
-    script_drafts(bench, scripts, UNTRUE)
-    await search(bench, bench.planning(deadline_s=2))
-    gate = script_drafts(bench, scripts, UNTRUE)
-    gate.set()
+    await search_out_of_time(bench, scripts, UNTRUE)
+    script = SummaryScript([UNTRUE.text], [UNTRUE, DRAFTED])
+    scripts(**{article.id: script for article in ARTICLES})
     bench.summarizer.requests.clear()
-    ended = summaries(await search(bench))
+    ended = summaries(await search(bench, bench.planning(deadline_s=1_000)))
     assert {(request.generate, request.candidates) for request in bench.summarizer.requests} == {(True, 2)}
     assert {each.text for each in ended.values()} == {DRAFTED.text}
 
 
-async def test_drafts_are_scored_in_the_time_that_is_kept_for_it(
-    bench: Bench, scripts: Callable[..., None]
+async def test_what_fails_after_the_candidates_takes_nothing_from_them(
+    bench: Bench, scripts: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(50):
-        bench.engines.costs.record(Step.SCORE, 1.5)
-    gate = asyncio.Event()
-    script = SummaryScript(early=[DRAFTED], end_gate=gate)
-    scripts(**{article.id: script for article in ARTICLES})
-    events = await search(bench, bench.planning(deadline_s=4))
-    assert {each.text for each in summaries(events).values()} == {DRAFTED.text}
-    (completed,) = of_kind(events, events_pb2.Completed)
-    assert completed.total.ToSeconds() < 3
+    async def summarize(request: SummaryRequest) -> AsyncGenerator[SummaryEvent, None]:
+        bench.summarizer.requests.append(request)
+        yield EarlyCandidates((DRAFTED,))
+        yield Candidates((DRAFTED, BESIDE))
+        raise ModelUnavailableError("gone")
+
+    monkeypatch.setattr(bench.summarizer, "summarize", summarize)
+    events = await search(bench)
+    assert degradations(events) == set()
+    assert {len(each.candidates) for each in summaries(events).values()} == {2}
 
 
 @pytest.mark.parametrize(
@@ -279,7 +290,8 @@ async def test_drafts_are_scored_in_the_time_that_is_kept_for_it(
 async def test_a_summarizer_that_fails_after_the_draft_leaves_the_draft(
     bench: Bench, scripts: Callable[..., None], failure: Exception, reason: str
 ) -> None:
-    script_drafts(bench, scripts, DRAFTED, failure=failure).set()
+    script = SummaryScript([DRAFTED.text], early=[DRAFTED], failure=failure)
+    scripts(**{article.id: script for article in ARTICLES})
     events = await search(bench)
     assert degradations(events) == {("SUMMARIZE", reason, "ONE_CANDIDATE")}
     assert {each.text for each in summaries(events).values()} == {DRAFTED.text}

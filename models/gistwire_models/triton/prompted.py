@@ -13,7 +13,7 @@ import structlog
 from gistwire.triton.v1 import inference_pb2
 
 from gistwire_models.encoder import ModelVersion
-from gistwire_models.errors import GistwireModelError, ModelUnavailableError
+from gistwire_models.errors import GistwireModelError, SummaryNotWrittenError
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
@@ -100,8 +100,9 @@ class PromptedSummarizer:
         the first that fails, or is not written in nine tenths of the request's time, is left out.
 
         Raises:
-            ModelUnavailableError: no server answers, or it wrote nothing, or the summarizer was closed.
+            ModelUnavailableError: no server answers, or it failed, or the summarizer was closed.
             ModelOverloadedError: the server's queue is full.
+            SummaryNotWrittenError: the model wrote no word of the article.
             ValueError: the article has no body: a headline alone invites invention.
         """
         if not request.body.strip():
@@ -119,7 +120,7 @@ class PromptedSummarizer:
                     if request.stream_drafts:
                         yield DraftDelta(piece)
             if not draft:
-                raise ModelUnavailableError(f"{self.model} wrote nothing")
+                raise SummaryNotWrittenError(f"{self.model} wrote no word of the article")
             texts = [draft, *await asyncio.gather(*further)]
         finally:
             for task in further:

@@ -1,7 +1,7 @@
 """The responses of a decoupled model to one request: `responses_of`, with which all summarizers of Triton read."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import grpc
@@ -22,20 +22,23 @@ async def responses_of(
     *,
     response_timeout_s: float,
     deadline_s: float | None = None,
+    binds: Callable[[TensorReader], bool] | None = None,
 ) -> AsyncGenerator[TensorReader, None]:
     """Sends a request, and yields its responses as they come.
 
-    As long as there was none, a server that fails is replaced by another.
+    As long as none of them binds the request to its server, one that fails is replaced by another, which begins anew.
 
     Args:
         pool: the servers.
         request: the request.
         response_timeout_s: longest wait for each response, in seconds.
         deadline_s: time for all of them, which the server is told; None for as long as they come.
+        binds: whether a response binds the request to its server; None if each does.
 
     Raises:
         ModelUnavailableError: no server answers, or one broke off.
         ModelOverloadedError: the model's queue is full.
+        SummaryNotWrittenError: the model wrote no word of the article that was to be summarized.
         ValueError: the model refused what the request holds.
 
     Closing the generator, or cancelling the task that iterates it, cancels the request at the server.
@@ -45,17 +48,17 @@ async def responses_of(
     ends_at = None if deadline_s is None else clock() + deadline_s
     tried = [pool.choose()]
     while True:
-        given = False
+        bound = False
         left_s = None if ends_at is None else max(0.0, ends_at - clock())
         try:
             async with aclosing(_read(pool, tried[-1], request, response_timeout_s, left_s)) as responses:
                 async for response in responses:
-                    given = True
+                    bound = bound or binds is None or binds(response)
                     yield response
         except ModelUnavailableError:
             # Nor is there time for another where that was what ran out.
             late = ends_at is not None and clock() >= ends_at
-            other = None if given or late else pool.choose_again(excluded=tried)
+            other = None if bound or late else pool.choose_again(excluded=tried)
             if other is None:
                 raise
             tried.append(other)

@@ -37,7 +37,8 @@ class TritonSummarizer:
     """Summarizes articles by the model `summarizer` of Triton servers. Implements GeneratingSummarizer.
 
     A stream for each article: who leaves it stops the work at the server. Another server is tried only as long as
-    nothing was given out, so that no draft is begun twice.
+    nothing was given out, so that no draft is begun twice; where no draft is streamed, also after EarlyCandidates,
+    beside which the other's Candidates may then begin with another text.
 
     Servers may come later, and their model and its languages may change. Once `describe` was called, they are asked
     again: until one answers, when a version writes whose languages are not known, and each minute, as who has nothing
@@ -108,13 +109,20 @@ class TritonSummarizer:
             asked,
             response_timeout_s=self._settings.timeout_s,
             deadline_s=request.timeout_s,
+            # Where drafts are streamed, pieces have come before.
+            binds=lambda response: not _is_early(response),
         )
-        given = False
+        given_early = given = False
         # Closed with this generator, not when the garbage is collected: that is what stops the server.
         async with aclosing(responses):
             async for response in responses:
-                if "delta" in response and "text" in response:
-                    yield EarlyCandidates(_candidates_of(response), model=_model_of(response))
+                if _is_early(response):
+                    model = _model_of(response)
+                    self._follow(model)
+                    # Those of a server that took over come second.
+                    if not given_early:
+                        given_early = True
+                        yield EarlyCandidates(_candidates_of(response), model=model)
                 elif "delta" in response:
                     for text in response.texts("delta"):
                         yield DraftDelta(text)
@@ -191,6 +199,10 @@ def _request(
     writer.integers("candidates", [candidates])
     writer.flags("stream_drafts", [stream_drafts])
     return request
+
+
+def _is_early(response: TensorReader) -> bool:
+    return "delta" in response and "text" in response
 
 
 def _model_of(response: TensorReader) -> ModelVersion:

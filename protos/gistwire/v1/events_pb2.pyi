@@ -1324,7 +1324,7 @@ class StageTime(_message.Message):
         ENCODE: StageTime._Stage.ValueType  # 1
         """Embedding of the query."""
         RETRIEVE: StageTime._Stage.ValueType  # 2
-        """Lexical and dense retrieval, fusion and collapse."""
+        """Lexical and dense retrieval, fusion and collapse: what of them follows the embedding of the query."""
         SUMMARIZE: StageTime._Stage.ValueType  # 3
         """Writing of candidate summaries."""
         SCORE: StageTime._Stage.ValueType  # 4
@@ -1346,7 +1346,7 @@ class StageTime(_message.Message):
     ENCODE: StageTime.Stage.ValueType  # 1
     """Embedding of the query."""
     RETRIEVE: StageTime.Stage.ValueType  # 2
-    """Lexical and dense retrieval, fusion and collapse."""
+    """Lexical and dense retrieval, fusion and collapse: what of them follows the embedding of the query."""
     SUMMARIZE: StageTime.Stage.ValueType  # 3
     """Writing of candidate summaries."""
     SCORE: StageTime.Stage.ValueType  # 4

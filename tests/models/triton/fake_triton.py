@@ -46,7 +46,8 @@ class FakeTriton:
         gate: requests wait for it; set at first.
         status: refuses every request with it; None for none.
         message: ends every article with this error; None for none.
-        breaks_after: ends a stream with a failure after so many pieces; None for not.
+        breaks_after: ends a stream with a failure after so many pieces: before each of the two, or after both and the
+            gate; None for not.
         cancelled: articles whose reader left.
         model: name and version that it says.
         languages: languages that it says it writes.
@@ -185,6 +186,8 @@ class FakeTriton:
             self._add_candidates(early)
             await context.write(_wrapped(early))
         await self.gate.wait()
+        if self.breaks_after == 2:
+            await context.abort(grpc.StatusCode.INTERNAL, "broke")
         last = _response(request)
         self._add_candidates(last)
         await context.write(_wrapped(last))

@@ -10,7 +10,7 @@ import structlog
 from gistwire_models.circuit_breaker import BreakerState
 from gistwire_models.encoder import ModelVersion
 from gistwire_models.errors import ModelOverloadedError, ModelUnavailableError
-from gistwire_models.summarizer import DraftDelta
+from gistwire_models.summarizer import Candidates, DraftDelta, EarlyCandidates
 from gistwire_models.triton import TritonSettings
 
 from tests.backends.ports import free_port
@@ -129,6 +129,43 @@ async def test_an_article_is_tried_elsewhere_only_before_its_first_piece(
         draft, _ = await summarize(summarizer, make_request())
         assert draft == "Oil rose."
     assert summarizer.model == ModelVersion(*MODEL)
+
+
+async def test_an_article_is_tried_elsewhere_after_candidates_that_came_early(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    for server in servers:
+        server.gate.clear()
+    events = summarizer.summarize(make_request(candidates=2, stream_drafts=False))
+    assert isinstance(await anext(events), EarlyCandidates)
+    (failing,) = [server for server in servers if server.streams]
+    (other,) = [server for server in servers if not server.streams]
+    failing.breaks_after, other.model = 2, ("fake-summarizer", "2")
+    for server in servers:
+        server.gate.set()
+    # The other one tells its draft early, too.
+    (last,) = [event async for event in events]
+    assert isinstance(last, Candidates)
+    assert last.model == ModelVersion("fake-summarizer", "2")
+    assert [failing.streams, other.streams] == [1, 1]
+
+
+async def test_an_article_whose_draft_was_streamed_is_not_tried_elsewhere_after_early_candidates(
+    servers: list[FakeTriton], closing: Callable[[Any], Any]
+) -> None:
+    summarizer = closing(make_summarizer(settings_for(servers)))
+    for server in servers:
+        server.breaks_after = 2
+        server.gate.clear()
+    events = summarizer.summarize(make_request(candidates=2))
+    told = [await anext(events) for _ in range(3)]
+    assert [type(event) for event in told] == [DraftDelta, DraftDelta, EarlyCandidates]
+    for server in servers:
+        server.gate.set()
+    with pytest.raises(ModelUnavailableError, match="broke"):
+        await anext(events)
+    assert sum(server.streams for server in servers) == 1
 
 
 async def test_who_leaves_cancels_at_the_server(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from gistwire_models.errors import ModelUnavailableError
+from gistwire_models.errors import SummaryNotWrittenError
 from gistwire_models.summarizer import FinishReason
 from gistwire_models.triton import PromptedSummarizer
 from gistwire_models.triton.prompted import _WrittenText
@@ -72,12 +72,13 @@ def test_however_a_text_is_cut_it_is_the_same(text: str, cuts: list[int]) -> Non
 
 
 @pytest.mark.parametrize("pieces", [[], ["", " \n"], ["Summary:\n"]])
-async def test_nothing_is_no_summary(
+async def test_nothing_is_no_summary_and_no_failure_of_the_server(
     server: FakeTriton, prompted: PromptedSummarizer, pieces: list[str]
 ) -> None:
     server.writes = pieces
-    with pytest.raises(ModelUnavailableError, match="fake-llm@1 wrote nothing"):
+    with pytest.raises(SummaryNotWrittenError, match="fake-llm@1 wrote no word of the article"):
         await summarize(prompted, make_request())
+    assert set(prompted.endpoint_states().values()) == {"closed"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,17 @@ async def test_follows_the_model_that_the_server_promotes(
         assert found.model == summarizer.model == ModelVersion("fake-summarizer", version)
 
 
+async def test_follows_the_model_of_candidates_that_come_early(closing: Callable[[Any], Any]) -> None:
+    async with FakeTriton.running() as server:
+        summarizer = closing(make_summarizer(settings_for([server])))
+        server.gate.clear()
+        server.model = ("fake-summarizer", "2")
+        events = summarizer.summarize(make_request(candidates=2, stream_drafts=False))
+        assert isinstance(await anext(events), EarlyCandidates)
+        assert summarizer.model == ModelVersion("fake-summarizer", "2")
+        await events.aclose()
+
+
 async def test_asks_who_it_is_and_what_it_writes(
     servers: list[FakeTriton], closing: Callable[[Any], Any]
 ) -> None:
