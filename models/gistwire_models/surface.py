@@ -32,7 +32,7 @@ class SurfaceWriter:
 
     Attributes:
         source: the words to copy the writing from.
-        text: what is written so far; a first word that is certain is told before it is written.
+        text: what is written so far.
     """
 
     source: SourceWords
@@ -42,7 +42,6 @@ class SurfaceWriter:
     _key: str = ""
     _copied: bool = False
     _begins: bool = True
-    _told: int = 0
 
     def write(self, piece: str) -> str:
         """Takes the next word piece, and returns what can be written now; often nothing yet."""
@@ -50,9 +49,6 @@ class SurfaceWriter:
             self._pending[-1] += piece.removeprefix(CONTINUATION)
             return ""
         self._pending.append(piece.removeprefix(CONTINUATION))
-        if len(self._pending) > 1 and not self._told and (first := self._certain_beginning()):
-            self._told = len(first)
-            return first
         # The last word may still grow, so it is not one of those seen ahead.
         return self._flush(keep=_LOOKAHEAD + 1)
 
@@ -61,33 +57,24 @@ class SurfaceWriter:
         return self._flush(keep=0)
 
     def _flush(self, keep: int) -> str:
+        before = len(self.text)
         while len(self._pending) > keep:
             self._append(self._pending.pop(0))
-        told, self._told = self._told, max(self._told, len(self.text))
-        return self.text[told:]
-
-    def _certain_beginning(self) -> str:
-        """Returns the first word, which a reader waits for, if it is written the same wherever the source has it."""
-        key = self._pending[0]
-        places = self.source.places(key)
-        words = {_capitalized(self._word(key, place)) for place in places or (None,)}
-        return words.pop() if len(words) == 1 else ""
-
-    def _word(self, key: str, place: int | None) -> str:
-        """Returns how a word is written within a sentence, as at a place of the source; None if it is not there."""
-        if place is not None:
-            return self.source.within_sentence(place)
-        return "I" if key == "i" else self.source.derived(key)
+        return self.text[before:]
 
     def _append(self, key: str) -> None:
         following = self._following(key)
         place = self._find(key, following)
-        word = self._word(key, place)
+        if place is None:
+            word = "I" if key == "i" else self.source.derived(key)
+        else:
+            word = self.source.within_sentence(place)
         if self._sentence_ended(key, following):
             self._begins = True
         gap = self._gap(key, following)
         if word[:1].isalnum():
-            word = _capitalized(word) if self._begins else word
+            if self._begins and word.islower():
+                word = word[:1].upper() + word[1:]
             self._begins = False
         self.text += (gap if self.text else "") + word
         self._place, self._key, self._copied = place, key, following is not None
@@ -173,11 +160,6 @@ def restore(pieces: Iterable[str], source: SourceWords) -> str:
         writer.write(piece)
     writer.finish()
     return writer.text
-
-
-def _capitalized(word: str) -> str:
-    """A word as a sentence begins with it; one that has capitals of its own is left as it is."""
-    return word[:1].upper() + word[1:] if word[:1].isalnum() and word.islower() else word
 
 
 def _default_gap(key: str) -> str:
