@@ -31,6 +31,7 @@ from benchmarks.guard.corpus import (
 from benchmarks.guard.floor_process import FloorWork
 from benchmarks.guard.floors import FloorProcess
 from benchmarks.load.bare_streams import METHOD
+from benchmarks.load.distinct import make_distinct
 from benchmarks.load.processes import ServerProcess, free_address, running_server_process
 from benchmarks.machine import GISTWIRE
 from benchmarks.startup import with_bytecode
@@ -49,8 +50,6 @@ _BARE_MESSAGES = 11
 _BARE_BYTES = 17_000 // _BARE_MESSAGES
 _INGESTED = 20
 _INGEST_TENANT = "ingested"
-_HALF_LIFE_US = 7 * 24 * 3_600 * 1_000_000
-"""The server's default."""
 
 _ONE_SUMMARY = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.BEST, candidates=1)
 _NO_SUMMARY = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.NONE)
@@ -233,7 +232,7 @@ class _Rounds:
         if source is not None:
             request.filter = f'source = "{source}"'
         self._requests += 1
-        request.rank.recency_half_life.FromMicroseconds(_HALF_LIFE_US + self._requests)
+        make_distinct(request.rank, self._requests)
         return request
 
     async def _search(self, request: search_pb2.StreamSearchRequest) -> float:

@@ -19,6 +19,7 @@ from gistwire_client.errors import RequestRefusedError, error_of
 from gistwire_models.retry_budget import RetryBudget
 
 from benchmarks.load.bare_streams import METHOD
+from benchmarks.load.distinct import make_distinct
 from benchmarks.load.searches import (
     DEGRADED,
     FAILED,
@@ -35,12 +36,6 @@ from benchmarks.load.searches import (
 _STREAMS_PER_CONNECTION = 32
 _OPEN_LOOP_CONNECTIONS = 8
 _RETRY_AFTER_S = 0.1
-
-_HALF_LIFE_US = 7 * 24 * 3_600 * 1_000_000
-"""The server's default."""
-
-_MOST_LONGER_US = 600 * 1_000_000
-"""A thousandth of that, and far longer than any answer is kept."""
 
 _Summary = events_pb2.Summary
 
@@ -179,7 +174,7 @@ class LoadGenerator:
         summary = specs_pb2.SummarySpec(mode=mode, candidates=self._load.candidates)
         rank = specs_pb2.RankSpec(collapse=self._load.collapse)
         if self._load.are_distinct:
-            rank.recency_half_life.FromMicroseconds(_HALF_LIFE_US + next(self._numbers) % _MOST_LONGER_US)
+            make_distinct(rank, next(self._numbers))
         return search_pb2.StreamSearchRequest(query=query, top_k=self._load.top_k, summary=summary, rank=rank)
 
 

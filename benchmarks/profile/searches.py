@@ -13,6 +13,7 @@ from gistwire_server.pipeline import search_events
 from gistwire_server.plan import SearchPlan
 from gistwire_server.validation import plan_stream_search
 
+from benchmarks.load.distinct import make_distinct
 from benchmarks.profile.figures import Part, SearchFigures, Times, median_times
 
 NO_SUMMARY = specs_pb2.SummarySpec(mode=specs_pb2.SummarySpec.NONE)
@@ -76,10 +77,9 @@ class ProfiledSearches:
         self._numbers = itertools.count(1)
 
     def plan(self, query: str, summary: specs_pb2.SummarySpec) -> SearchPlan:
-        """A plan that no other search has, by a half-life that is longer by microseconds: no kept answer is told."""
+        """A plan that no other search has, so that no kept answer is told."""
         request = search_pb2.StreamSearchRequest(query=query, top_k=self._top_k, summary=summary)
-        half_life_us = round(self._engines.config.rank.recency_half_life_hours * 3.6e9)
-        request.rank.recency_half_life.FromMicroseconds(half_life_us + next(self._numbers))
+        make_distinct(request.rank, next(self._numbers))
         return plan_stream_search(request, self._engines.config, None)
 
     async def search(self, plan: SearchPlan) -> ProfiledSearch:

@@ -11,7 +11,7 @@ from gistwire_indexer.cleaning import remove_unprintable
 from gistwire_indexer.errors import GistwireIndexerError
 from gistwire_indexer.index import IndexedArticle, StoredSummary
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
-from gistwire_models.errors import GistwireModelError, ModelOverloadedError
+from gistwire_models.errors import GistwireModelError
 from gistwire_models.summarizer import (
     Candidate,
     Candidates,
@@ -20,6 +20,7 @@ from gistwire_models.summarizer import (
 )
 
 from gistwire_server.budget import Budget, Step
+from gistwire_server.degradation import reason_of
 from gistwire_server.delivery import CoalescingQueue
 from gistwire_server.engines import Engines
 from gistwire_server.errors import status_of
@@ -204,8 +205,7 @@ class _Summarization:
             await self._finish_with_extract(hit, late=True)
             return None
         except GistwireModelError as error:
-            overloaded = isinstance(error, ModelOverloadedError)
-            reason = events_pb2.Degraded.OVERLOAD if overloaded else events_pb2.Degraded.BACKEND_DOWN
+            reason = reason_of(error)
             if stored is not None:
                 self._degrade(hit, reason, events_pb2.Degraded.ONE_CANDIDATE)
                 try:

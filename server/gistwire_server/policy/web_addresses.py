@@ -9,6 +9,7 @@ from gistwire_server.policy.rules import Finding
 
 # Addresses have no white space, and Chinese may follow one without any. All that a rule looks at is one such run.
 _RUN = deferred_pattern(r"[!-~]+")
+_RUN_CHARACTERS = "".join(map(chr, range(ord("!"), ord("~") + 1)))
 
 # Lengths of the parts as in RFC 5321, section 4.5.3.1.
 _EMAIL = deferred_pattern(
@@ -72,8 +73,4 @@ class WebAddressRule:
 
 def _without_last_run(text: str) -> int:
     # A draft is asked with each piece. A pattern that ends in the end of the text would be tried at every character.
-    read = plain(text)
-    length = len(read)
-    while length and "!" <= read[length - 1] <= "~":
-        length -= 1
-    return length
+    return len(plain(text).rstrip(_RUN_CHARACTERS))
