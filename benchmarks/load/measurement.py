@@ -25,9 +25,6 @@ from benchmarks.load.searches import FAILED, Load, LoadReport
 from benchmarks.machine import GISTWIRE, describe_machine
 
 _GROWTH_STREAMS = 8
-_FILLING_CALLS = 2_000
-"""More than answers are kept."""
-
 _GROWTH_TIME_LIMIT_S = 3_600.0
 _SINGLE_STREAM_SEARCHES = 200
 _UNKNOWN_STREAM_BYTES = 17_000
@@ -205,7 +202,10 @@ class _Measurement:
             self._stream_bytes = round(run.sent_bytes)
 
     def _growth(self, kind: LoadKind, server: ServerProcess) -> MemoryFigures:
-        """Memory before and after so many calls, by a server whose caches are full by then."""
+        """Memory before and after so many calls, by a server that has answered as many before.
+
+        Until then caches fill, of which those of answers and of an index's pages take a minute.
+        """
 
         def make(searches: int) -> tuple[LoadReport, Usage]:
             load = self._load(
@@ -218,7 +218,7 @@ class _Measurement:
             return make_load(load, server)
 
         calls = self._options.growth_calls
-        _, used = make(min(calls, _FILLING_CALLS))
+        _, used = make(calls)
         before_mb = used.memory_mb
         report, used = make(calls)
         return MemoryFigures(kind, len(report.searches), before_mb, used.memory_mb)

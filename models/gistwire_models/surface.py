@@ -32,7 +32,7 @@ class SurfaceWriter:
 
     Attributes:
         source: the words to copy the writing from.
-        text: what is written so far.
+        text: what is written so far; the first word may be told before it is written here.
     """
 
     source: SourceWords
@@ -42,6 +42,7 @@ class SurfaceWriter:
     _key: str = ""
     _copied: bool = False
     _begins: bool = True
+    _told: int = 0
 
     def write(self, piece: str) -> str:
         """Takes the next word piece, and returns what can be written now; often nothing yet."""
@@ -49,6 +50,9 @@ class SurfaceWriter:
             self._pending[-1] += piece.removeprefix(CONTINUATION)
             return ""
         self._pending.append(piece.removeprefix(CONTINUATION))
+        if len(self._pending) == 2 and not self.text and (beginning := self._certain_beginning()):
+            self._told = len(beginning)
+            return beginning
         # The last word may still grow, so it is not one of those seen ahead.
         return self._flush(keep=_LOOKAHEAD + 1)
 
@@ -57,24 +61,41 @@ class SurfaceWriter:
         return self._flush(keep=0)
 
     def _flush(self, keep: int) -> str:
-        before = len(self.text)
         while len(self._pending) > keep:
             self._append(self._pending.pop(0))
-        return self.text[before:]
+        told, self._told = self._told, max(self._told, len(self.text))
+        return self.text[told:]
+
+    def _certain_beginning(self) -> str:
+        """Returns the first word and the space after it, which a reader waits for, if they are sure to be written so.
+
+        They are if the source writes the word in one way, and nowhere joins to it a word that the second may become.
+        """
+        first, second = self._pending
+        places = self.source.places(first)
+        words = {_capitalized(self._word(first, place)) for place in places or (None,)}
+        after = (self.source.following(place) for place in places)
+        following = (self.source.words[place] for place in after if place is not None)
+        joined = any(not word.gap and word.key.startswith(second) for word in following)
+        word = words.pop()
+        certain = not words and not joined and word[:1].isalnum() and second[:1].isalnum()
+        return f"{word} " if certain else ""
+
+    def _word(self, key: str, place: int | None) -> str:
+        """Returns how a word is written within a sentence, as at a place of the source; None if it is not there."""
+        if place is not None:
+            return self.source.within_sentence(place)
+        return "I" if key == "i" else self.source.derived(key)
 
     def _append(self, key: str) -> None:
         following = self._following(key)
         place = self._find(key, following)
-        if place is None:
-            word = "I" if key == "i" else self.source.derived(key)
-        else:
-            word = self.source.within_sentence(place)
+        word = self._word(key, place)
         if self._sentence_ended(key, following):
             self._begins = True
         gap = self._gap(key, following)
         if word[:1].isalnum():
-            if self._begins and word.islower():
-                word = word[:1].upper() + word[1:]
+            word = _capitalized(word) if self._begins else word
             self._begins = False
         self.text += (gap if self.text else "") + word
         self._place, self._key, self._copied = place, key, following is not None
@@ -160,6 +181,11 @@ def restore(pieces: Iterable[str], source: SourceWords) -> str:
         writer.write(piece)
     writer.finish()
     return writer.text
+
+
+def _capitalized(word: str) -> str:
+    """A word as a sentence begins with it; one that has capitals of its own is left as it is."""
+    return word[:1].upper() + word[1:] if word.islower() else word
 
 
 def _default_gap(key: str) -> str:
