@@ -67,9 +67,16 @@ def spans() -> Iterator[RecordedSpans]:
         yield recorded
 
 
+@pytest.fixture(autouse=True)
+def structlog_restored() -> Iterator[None]:
+    """Takes back how a test has the process log: commands do, and a later test would not see what is logged."""
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def log_restored() -> Iterator[None]:
-    """Puts the log of the process back as it was, for tests that configure it."""
+    """Puts the whole log of the process back as it was, for tests that configure it."""
     root = logging.getLogger()
     level = root.level
     yield

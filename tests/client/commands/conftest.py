@@ -3,13 +3,12 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-import structlog
 from gistwire_client.main import run
 
 COMMAND = [sys.executable, "-c", "from gistwire_client.main import main; main()"]
@@ -58,13 +57,6 @@ class Outcome:
 
 
 Gistwire: TypeAlias = Callable[..., Outcome]
-
-
-@pytest.fixture(autouse=True)
-def log_to_its_own_streams() -> Iterator[None]:
-    """Takes back that a command sends the log to the standard error it found."""
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

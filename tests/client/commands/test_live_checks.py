@@ -4,7 +4,7 @@ import asyncio
 import email.utils
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import structlog
@@ -66,11 +66,9 @@ async def test_a_search_that_fails_says_why(observed: Observed, gistwire: Gistwi
 
 
 @pytest.fixture(autouse=True)
-def quiet_server() -> Iterator[None]:
+def quiet_server() -> None:
     """Keeps the log of the server, which runs in this process, away from the output of the command."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture
