@@ -25,11 +25,12 @@ from typing import TypeVar
 
 import ctranslate2
 import numpy as np
+from gistwire_models.cores import default_replicas
 from gistwire_models.encoder import Embedding, ModelVersion, Priority, TextEncoder
 from gistwire_models.encoder_engine import EncoderEngine
 from gistwire_models.encoder_folder import read_description
 from gistwire_models.errors import GistwireModelError
-from gistwire_models.local_encoder import LocalEncoder, default_replicas
+from gistwire_models.local_encoder import LocalEncoder
 from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.placement import CPU, Placement
 from gistwire_models.shipped import default_encoder_folder, default_repository, default_summarizer_folder

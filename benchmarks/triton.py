@@ -18,9 +18,10 @@ import grpc
 import numpy as np
 from gistwire.v1 import article_pb2, search_pb2, search_pb2_grpc, specs_pb2
 from gistwire_client import GistwireClient
+from gistwire_models.cores import default_replicas
 from gistwire_models.encoder import ModelVersion, Priority, TextEncoder
 from gistwire_models.encoder_folder import read_description
-from gistwire_models.local_encoder import LocalEncoder, default_replicas
+from gistwire_models.local_encoder import LocalEncoder
 from gistwire_models.local_summarizer import LocalSummarizer
 from gistwire_models.placement import CPU, INSTRUCTIONS_VARIABLE, prefer_avx512
 from gistwire_models.shipped import default_encoder_folder, default_repository, default_summarizer_folder

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import ctranslate2
 from gistwire_indexer.index import RetrievalQuery
 from gistwire_models.article_sentences import usable_sentences
+from gistwire_models.cores import default_replicas
 from gistwire_models.encoder import Priority
 from gistwire_models.encoder_engine import EncoderEngine
-from gistwire_models.local_encoder import default_replicas
 from gistwire_models.placement import INSTRUCTIONS_VARIABLE
 from gistwire_models.shipped import default_encoder_folder, default_summarizer_folder
 from gistwire_models.summarizer_source import DECODING_OPTIONS

@@ -6,12 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from gistwire_models.batching import DynamicBatcher
-from gistwire_models.cores import available_cores
+from gistwire_models.cores import default_replicas
 from gistwire_models.encoder import Embedding, ModelVersion, Priority
 from gistwire_models.encoder_engine import MAX_BATCH_TOKENS, EncoderEngine
-
-# More threads than this only help machines that should run a GPU.
-_MAX_DEFAULT_THREADS = 8
 
 # A batch takes the time of a dozen tokens more than its own (4 ms of 120 ms for 360 tokens, AVX2), so that smaller
 # ones beside each other cost more than they save. The texts of a search's summaries come a few at a time.
@@ -81,8 +78,3 @@ class LocalEncoder:
         """Gives back the model and its threads. Calls that wait end with ModelUnavailableError."""
         await self._batcher.close()
         self._engine.close()
-
-
-def default_replicas() -> int:
-    """Returns how many batches are computed at once where nobody says: one for each core, at most 8."""
-    return min(available_cores(), _MAX_DEFAULT_THREADS)

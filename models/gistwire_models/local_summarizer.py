@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gistwire_models.batching import DynamicBatcher
+from gistwire_models.cores import default_replicas
 from gistwire_models.encoder import ModelVersion, Priority
 from gistwire_models.engine_threads import take_short_turns
 from gistwire_models.errors import GistwireModelError, ModelUnavailableError
-from gistwire_models.local_encoder import default_replicas
 from gistwire_models.placement import CPU, Placement
 from gistwire_models.summarizer import (
     Candidate,

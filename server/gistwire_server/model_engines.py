@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from gistwire_models.combined_summarizer import CombinedSummarizer
+from gistwire_models.cores import default_replicas
 from gistwire_models.deferred_summarizer import DeferredSummarizer
 from gistwire_models.embedding_cache import CachingEncoder
 from gistwire_models.encoder import CountingEncoder, ModelVersion, Priority
@@ -87,6 +88,13 @@ async def open_summarizer(
         _open_local(config, when_asked) if config.models == "local" else _open_on_triton(config)
     )
     return CombinedSummarizer(generating, extracting)
+
+
+def begun_at_once(config: ServerConfig) -> int | None:
+    """Returns how many summaries a model begins at once on the cores of this process; None if it has none of them."""
+    if config.models != "local" or config.summarizer == "extracting":
+        return None
+    return config.summarizer_threads or default_replicas()
 
 
 def triton_settings(config: TritonConfig) -> "TritonSettings":

@@ -24,6 +24,8 @@ from gistwire_server.degradation import reason_of
 from gistwire_server.delivery import CoalescingQueue
 from gistwire_server.engines import Engines
 from gistwire_server.errors import status_of
+from gistwire_server.first_words import FirstWords
+from gistwire_server.model_engines import begun_at_once
 from gistwire_server.plan import SearchPlan, SummaryMode
 from gistwire_server.policy.shown_messages import show_support
 from gistwire_server.policy.summary_policy import Evidence, added_up, all_refused
@@ -41,6 +43,10 @@ _SCORE = events_pb2.StageTime.SCORE
 
 _STORED_SHARE = 0.3
 """Most of the time left that is given to reading what is stored; the rest is for writing what is not."""
+
+
+_FIRST_WORD_SHARE = 0.3
+"""Most of the time left that hits wait for the first word of those before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,7 @@ class _Summarization:
     query_embedding: Embedding | None
     queue: CoalescingQueue[events_pb2.Degraded | HitOutcome]
     places: asyncio.Semaphore = field(init=False)
+    first_words: FirstWords = field(init=False)
     unrepeatable: set[str] = field(default_factory=set)
     """The hits that are not `HitOutcome.is_repeatable`."""
     cut_short: set[str] = field(default_factory=set)
@@ -134,6 +141,7 @@ class _Summarization:
 
     def __post_init__(self) -> None:
         self.places = asyncio.Semaphore(self.engines.config.summary.concurrency)
+        self.first_words = FirstWords(begun_at_once(self.engines.config) if self._streams_drafts() else None)
 
     async def all(self, hits: Sequence[HitToSummarize]) -> None:
         try:
@@ -174,6 +182,8 @@ class _Summarization:
                     _log.exception("summary_failed")
                 await self._fail(hit, error)
                 return
+            finally:
+                self.first_words.come()
         if to_store is not None:
             await self._store(to_store)
 
@@ -186,6 +196,8 @@ class _Summarization:
         if mode is SummaryMode.STORED and stored is None:
             await self._finish_with_extract(hit)
             return None
+        if stored is None:
+            await self.first_words.turn(self.budget.remaining_s() * _FIRST_WORD_SHARE)
         prepared = await self.engines.prepared.prepare(hit.indexed)
         evidence = prepared.evidence
         if not evidence.text.strip():
@@ -237,6 +249,9 @@ class _Summarization:
     def _writing(self, model: ModelVersion) -> Writing:
         return Writing(str(model), self.plan.summary.candidates, self.plan.summary.max_tokens)
 
+    def _streams_drafts(self) -> bool:
+        return self.plan.summary.stream_drafts and self.engines.policy.streams_drafts
+
     def _wants_several(self) -> bool:
         return self.plan.summary.mode is SummaryMode.BEST and self.plan.summary.candidates > 1
 
@@ -275,19 +290,24 @@ class _Summarization:
             candidates=self.plan.summary.candidates if step is Step.SUMMARIZE_SEVERAL else 1,
             max_tokens=self.plan.summary.max_tokens,
             # Where something is stored, or rejected, the draft would only be of what is beside it.
-            stream_drafts=generates
-            and self.plan.summary.stream_drafts
-            and self.engines.policy.streams_drafts,
+            stream_drafts=generates and self._streams_drafts(),
             generate=generates,
             timeout_s=self.budget.remaining_s(),
         )
+        if not generates:
+            self.first_words.come()
         draft = self.engines.policy.draft_filter()
+
+        def show(text: str) -> None:
+            self.first_words.come()
+            self._put_delta(hit, draft.add(remove_unprintable(text)))
+
         read = await read_candidates(
             self.engines.summarizer,
             request,
             step=step,
             budget=self.budget,
-            show=lambda text: self._put_delta(hit, draft.add(remove_unprintable(text))),
+            show=show,
             end_draft=lambda: self._put_delta(hit, draft.end()),
         )
         if read.cut_short is not None:

@@ -76,7 +76,8 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     summarizer = ScriptedSummarizer()
     users = await EmbeddedUserEvents.open(tmp_path / "index")
     engines = Engines(
-        config=ServerConfig(data_dir=tmp_path),
+        # No article waits until something can be read of another, however many cores there are.
+        config=ServerConfig(data_dir=tmp_path, summarizer_threads=len(ARTICLES)),
         index=index,
         user_events=users,
         encoder=encoder,

@@ -1,12 +1,15 @@
 """Tests of how the models of a configuration are opened, on a Triton that does as it is told."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import structlog
+from gistwire_models.cores import default_replicas
 from gistwire_models.scripted import ScriptedEncoder
 from gistwire_models.summarizer import Origin, Summarizer
 from gistwire_server.config import ServerConfig, TritonConfig
-from gistwire_server.model_engines import open_summarizer
+from gistwire_server.model_engines import begun_at_once, open_summarizer
 
 from tests.models.summarizer_contract import make_request, summarize
 from tests.models.triton.engines import until
@@ -34,3 +37,18 @@ async def test_languages_that_a_triton_writes_which_comes_later_are_generated(tm
         assert await origins(summarizer, "de") == {Origin.EXTRACTED, Origin.GENERATED}
         assert await origins(summarizer, "zh") == {Origin.EXTRACTED}
         await summarizer.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "begun"),
+    [
+        ({"summarizer_threads": 3}, 3),
+        ({}, default_replicas()),
+        ({"models": "triton"}, None),
+        ({"summarizer": "extracting"}, None),
+    ],
+)
+def test_a_model_of_this_process_begins_a_summary_on_each_of_its_threads(
+    changes: dict[str, Any], begun: int | None
+) -> None:
+    assert begun_at_once(ServerConfig(data_dir=Path("unused"), **changes)) == begun

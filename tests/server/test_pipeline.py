@@ -505,6 +505,7 @@ modes = st.sampled_from(SummaryMode)
     scripted=st.dictionaries(st.sampled_from([article.id for article in ARTICLES]), summary_scripts),
     mode=modes,
     top_k=st.integers(1, 10),
+    threads=st.integers(1, 10),
     encoder_down=st.booleans(),
     read_slowly=st.booleans(),
 )
@@ -513,6 +514,7 @@ def test_every_search_keeps_the_protocol(
     scripted: dict[str, SummaryScript],
     mode: SummaryMode,
     top_k: int,
+    threads: int,
     encoder_down: bool,
     read_slowly: bool,
 ) -> None:
@@ -528,7 +530,7 @@ def test_every_search_keeps_the_protocol(
             if encoder_down:
                 encoder.failure = ModelUnavailableError("down")
             engines = Engines(
-                ServerConfig(data_dir=Path("unused")),
+                ServerConfig(data_dir=Path("unused"), summarizer_threads=threads),
                 index,
                 users,
                 encoder,

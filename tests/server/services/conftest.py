@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import grpc
+import msgspec
 import pytest
 from gistwire_server.app import serving
-from gistwire_server.config import LimitsConfig, ServerConfig
+from gistwire_server.config import LimitsConfig
 from gistwire_server.engines import Engines
 
 from tests.server.conftest import Bench
@@ -32,7 +33,7 @@ class Service:
 
 @pytest.fixture
 async def service(bench: Bench) -> AsyncIterator[Service]:
-    config = ServerConfig(data_dir=bench.engines.config.data_dir, listen="unix", limits=LIMITS)
+    config = msgspec.structs.replace(bench.engines.config, listen="unix", limits=LIMITS)
     engines = Engines(
         config,
         bench.index,
