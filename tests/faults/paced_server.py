@@ -76,7 +76,11 @@ async def _serve(pace: Pace) -> None:
     store = ElasticsearchStore(settings, model=encoder.model, dimension=encoder.dimension)
     engines = Engines(
         config=ServerConfig(
-            data_dir=Path(pace.data_dir), listen="127.0.0.1:0", limits=pace.limits, overload=pace.overload
+            data_dir=Path(pace.data_dir),
+            listen="127.0.0.1:0",
+            limits=pace.limits,
+            overload=pace.overload,
+            summarizer_threads=pace.slots,
         ),
         index=await store.tenant("default"),
         user_events=await store.user_events("default"),
