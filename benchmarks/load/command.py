@@ -71,7 +71,10 @@ from benchmarks.load.setting import ServerSetting
     "--pool", type=click.IntRange(10), default=100, show_default=True, help="Queries of warm loads."
 )
 @click.option(
-    "--growth-calls", type=click.IntRange(0), default=0, help="Calls over which memory is compared."
+    "--growth-calls",
+    type=click.IntRange(0),
+    default=0,
+    help="Calls over which memory is compared, after as many others.",
 )
 @click.option(
     "--processes",

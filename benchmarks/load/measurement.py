@@ -50,7 +50,7 @@ class LoadOptions:
             kind came to.
         seconds: length of each load.
         candidates: for each summary; None for the server's default.
-        growth_calls: calls after which memory is compared; 0 for no comparison.
+        growth_calls: calls over which memory is compared, after as many others; 0 for no comparison.
         floors: whether the floors are measured, too.
         processes: of each server, sharing its port; None for as many as its configuration says.
     """

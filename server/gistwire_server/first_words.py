@@ -9,14 +9,14 @@ class FirstWords:
 
     Where a model writes on the cores of this process, making eight more articles ready takes them from the first word
     that a reader waits for, by a quarter of its time, and these articles wait for the engine then, all the same. With
-    several searches at once the first word of each so comes before the rest of any.
+    several searches at once the first articles of each go to the engine before the rest of those that began with it.
 
     Args:
         ahead: hits that do not wait; None if none has to.
     """
 
     def __init__(self, ahead: int | None) -> None:
-        self._ahead = 0 if ahead is None else ahead
+        self._ahead = ahead or 0
         self._came = asyncio.Event()
         if ahead is None:
             self._came.set()

@@ -44,7 +44,6 @@ _SCORE = events_pb2.StageTime.SCORE
 _STORED_SHARE = 0.3
 """Most of the time left that is given to reading what is stored; the rest is for writing what is not."""
 
-
 _FIRST_WORD_SHARE = 0.3
 """Most of the time left that hits wait for the first word of those before them."""
 

@@ -200,11 +200,8 @@ def test_a_first_word_that_the_source_writes_in_two_ways_waits_for_what_follows(
 
 
 def test_a_first_word_that_may_be_joined_to_the_second_waits_for_what_follows() -> None:
-    source = source_words("", "Of 中国 he knows 中 alone.")
-    assert [SurfaceWriter(source).write("中"), (writer := SurfaceWriter(source)).write("中")] == ["", ""]
-    assert writer.write("国") == ""
-    assert writer.write("he") == ""
-    assert writer.write("knows") == "中"
+    writer = SurfaceWriter(source_words("", "Of 中国 he knows 中 alone."))
+    assert [writer.write(piece) for piece in ("中", "国", "he", "knows")] == ["", "", "", "中"]
 
 
 _TEXTS = st.text(

@@ -4,13 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import msgspec
 import pytest
 from gistwire.v1 import events_pb2
-from gistwire_indexer.article import Article
-from gistwire_indexer.index import IndexedArticle
 from gistwire_models.errors import ModelUnavailableError
 from gistwire_models.scripted import SummaryScript
 from gistwire_models.summarizer import Candidate, Origin
@@ -20,6 +17,7 @@ from gistwire_server.pipeline import search_events
 from gistwire_server.plan import SearchPlan, SummaryMode
 
 from tests.server.conftest import Bench
+from tests.server.test_prepared_articles import indexed_article
 
 HOURS = 10_000.0
 
@@ -93,12 +91,7 @@ async def asked_for(bench: Bench, engines: Engines, at_least: int) -> list[str]:
         while len(bench.summarizer.requests) < at_least:
             await asyncio.sleep(0)
     # Articles are made ready in turn: after this one there is no other.
-    last = Article(
-        id="last", headline="Last", body="The last one.", source="Wire", language="en", published=None
-    )
-    await engines.prepared.prepare(
-        IndexedArticle(last, last.revision(), datetime.now(UTC), None, bench.encoder._embed("last"))
-    )
+    await engines.prepared.prepare(indexed_article("Last", article_id="last"))
     await settled()
     return [request.article_id for request in bench.summarizer.requests]
 

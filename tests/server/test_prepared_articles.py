@@ -31,7 +31,9 @@ def policy() -> _CountingPolicy:
     return _CountingPolicy()
 
 
-def _indexed(headline: str, *, article_id: str = "a", body: str = "Crews met at the quay.") -> IndexedArticle:
+def indexed_article(
+    headline: str, *, article_id: str = "a", body: str = "Crews met at the quay."
+) -> IndexedArticle:
     article = Article(id=article_id, headline=headline, body=body, language="en")
     embedding = np.full(4, 0.5, np.float32)
     return IndexedArticle(
@@ -45,22 +47,22 @@ def _indexed(headline: str, *, article_id: str = "a", body: str = "Crews met at 
 
 async def test_an_article_is_prepared_once(policy: _CountingPolicy) -> None:
     articles = PreparedArticles(policy, max_characters=1_000)
-    first = await articles.prepare(_indexed("Harbour strike"))
-    assert await articles.prepare(_indexed("Harbour strike")) is first
+    first = await articles.prepare(indexed_article("Harbour strike"))
+    assert await articles.prepare(indexed_article("Harbour strike")) is first
     assert policy.read == ["Harbour strike"]
     assert first.evidence.text == "Harbour strike\nCrews met at the quay."
 
 
 async def test_articles_are_prepared_in_the_order_they_were_asked_for(policy: _CountingPolicy) -> None:
     articles = PreparedArticles(policy, max_characters=1_000)
-    wanted = [_indexed(f"Harbour {number}", article_id=f"a{number}") for number in (1, 2, 3, 1)]
+    wanted = [indexed_article(f"Harbour {number}", article_id=f"a{number}") for number in (1, 2, 3, 1)]
     prepared = await asyncio.gather(*map(articles.prepare, wanted))
     assert policy.read == ["Harbour 1", "Harbour 2", "Harbour 3"]
     assert prepared[0] is prepared[3]
 
 
 async def test_the_profile_is_made_when_it_is_asked_for(policy: _CountingPolicy) -> None:
-    prepared = await PreparedArticles(policy, max_characters=1_000).prepare(_indexed("Harbour strike"))
+    prepared = await PreparedArticles(policy, max_characters=1_000).prepare(indexed_article("Harbour strike"))
     before = prepared.has_profile
     candidate = Candidate("Crews met at the quay.", Origin.EXTRACTED)
     assert prepared.profile.describe(candidate).features.copied_pairs == 1.0
@@ -70,23 +72,25 @@ async def test_the_profile_is_made_when_it_is_asked_for(policy: _CountingPolicy)
 
 async def test_a_new_revision_is_another_article(policy: _CountingPolicy) -> None:
     articles = PreparedArticles(policy, max_characters=1_000)
-    await articles.prepare(_indexed("Harbour strike"))
-    revised = await articles.prepare(_indexed("Harbour strike ends"))
+    await articles.prepare(indexed_article("Harbour strike"))
+    revised = await articles.prepare(indexed_article("Harbour strike ends"))
     assert revised.evidence.headline == "Harbour strike ends"
 
 
 async def test_no_more_text_is_kept_than_may_be(policy: _CountingPolicy) -> None:
     articles = PreparedArticles(policy, max_characters=150)
     for article_id in ("a", "b", "a", "c", "b"):
-        await articles.prepare(_indexed(f"Harbour {article_id}", article_id=article_id, body="word " * 10))
+        await articles.prepare(
+            indexed_article(f"Harbour {article_id}", article_id=article_id, body="word " * 10)
+        )
     assert policy.read == ["Harbour a", "Harbour b", "Harbour c", "Harbour b"]
     for _ in range(2):
-        await articles.prepare(_indexed("Harbour long", article_id="long", body="word " * 100))
+        await articles.prepare(indexed_article("Harbour long", article_id="long", body="word " * 100))
     assert policy.read[4:] == ["Harbour long", "Harbour long"]
 
 
 async def test_nothing_may_be_kept(policy: _CountingPolicy) -> None:
     articles = PreparedArticles(policy, max_characters=0)
     for _ in range(2):
-        await articles.prepare(_indexed("Harbour strike"))
+        await articles.prepare(indexed_article("Harbour strike"))
     assert len(policy.read) == 2
